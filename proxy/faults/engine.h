@@ -1,0 +1,82 @@
+/*
+ * The life of faults: waiting, active, over; which sessions they strike, and what all of them
+ * together want of each. Time comes in as an argument, doors and sessions are the interfaces of target.h,
+ * so the engine runs without sockets and without a loop.
+ *
+ * A fault without session triggers (after_bytes, after_idle, nth, first, every) has one window: it strikes the sessions that are
+ * open when it becomes active and those opened while it is, and gates its doors. A fault with session triggers
+ * gates nothing; each session has its own window, from its trigger on. toxicity and clients choose
+ * sessions in both cases; a fault with toxicity < 1 gates nothing; with clients it silences only those addresses.
+ *
+ * Order at the instant of activation: every door's gate, then silence on all sessions (arm), then the rest (settle).
+ */
+#pragma once
+#include "base/heap.h"
+#include "faults/fault.h"
+#include "model/timeline.h"
+
+struct timer {
+	struct heap_node node; /* first */
+	void (*due)(struct engine *e, struct timer *t, int64_t now_ns);
+	void *owner;
+};
+
+enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_TAIL, FAULT_OVER };
+extern const char *const fault_state_names[]; /* "waiting", "active", "booting", "over" */
+
+struct fault {
+	struct fault_spec *spec; /* owned */
+	const struct fault_ops *ops;
+	struct engine *engine;
+	enum fault_state state;
+	enum grade grade; /* the worst of its strikes; before any: what the wire promises */
+	uint64_t seen;    /* sessions that came by while it was armed, for nth, first, every */
+	uint64_t sessions, segments; /* touched */
+	int64_t active_ns;
+	struct timer timer;
+	TAILQ_HEAD(, run) runs;
+	TAILQ_ENTRY(fault) in_engine;
+};
+
+struct engine {
+	const struct wire *wire;
+	struct timeline *timeline;
+	uint64_t seed;
+	/* Which doors a fault acts on (by host and name); asked whenever the engine needs to know. */
+	bool (*covers)(const struct fault_spec *s, const struct door *d);
+	struct heap timers;
+	TAILQ_HEAD(, fault) faults;
+	TAILQ_HEAD(, door) doors;
+	int64_t observe_interval_ns, observe_due_ns;
+};
+
+void engine_init(struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed);
+void engine_free(struct engine *e); /* no doors may be left; faults are dropped without being lifted */
+
+/* A door comes with no sessions and whatever gate the armed faults want; it is told (ops->gate) before this returns. */
+void engine_door_add(struct engine *e, struct door *d, int64_t now_ns);
+void engine_door_remove(struct engine *e, struct door *d); /* its sessions must have gone */
+
+/* NULL: could be armed here; else why not, in buf: the wire has no rung for it, or a leg has no wire (Unix socket). */
+const char *engine_refuses(const struct engine *e, const struct fault_spec *s, char *buf, size_t size);
+
+/* Arms a copy of spec. NULL: no memory. The caller has asked engine_refuses() first. */
+struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t now_ns);
+
+/* Lifts it and frees it. */
+void engine_lift(struct engine *e, struct fault *f, const char *reason, int64_t now_ns);
+
+struct fault *engine_find(struct engine *e, const char *name);
+
+/* A session was accepted; its legs may be struck before this returns. */
+void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns);
+/* It is about to be freed. */
+void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns);
+/* A flow has carried as many bytes as ops->mark asked to be told of. */
+void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t now_ns);
+/* A leg was connected after the session had been struck: it gets what the faults want of it. */
+void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns);
+
+/* When engine_tick() wants to be called next; INT64_MAX: never. */
+int64_t engine_deadline(const struct engine *e);
+void engine_tick(struct engine *e, int64_t now_ns);

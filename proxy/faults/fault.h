@@ -1,0 +1,70 @@
+/*
+ * A fault: one way to die, as a row of data and three small functions.
+ *
+ * Who wins when several hold at once on one session (the engine joins what they want, so the order of
+ * arming does not matter):
+ *
+ *   1. silence      power_loss, reboot, partition: nothing is seen, whatever else happens. What ends while silent is told when
+ *                   the wire speaks again, by the next segment's RST or the kernel's own FIN.
+ *   2. sudden end   process_crash, reset: kill -9 and a middlebox need no running process: they act through a hang.
+ *   3. hang         nothing is read or written, so orderly ends (half_close, an EOF to pass on) wait.
+ *   4. orderly end  half_close, EOF.
+ *
+ * and on a listening address: silent > refuse > hold > open (enum gate).
+ */
+#pragma once
+#include "faults/target.h"
+#include "model/spec.h"
+
+struct engine;
+struct fault;
+struct run;
+
+#define FAULT_NO_PARAM SIZE_MAX
+
+struct fault_ops {
+	struct fault_type type;
+	enum other other;        /* what OTHER_DEFAULT means here */
+	enum gate gate;          /* while active, without session triggers; GATE_OPEN: does not gate */
+	enum gate tail_gate;     /* after that, for tail */
+	size_t lasts;            /* offset in params of the window's length; FAULT_NO_PARAM: duration */
+	size_t tail;             /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
+	bool instant;            /* no window of its own: strikes once */
+	unsigned (*dirs)(const struct fault_spec *s); /* what it cuts, for the grade; NULL: nothing */
+	void (*arm)(struct run *r);    /* what must be so at once, on every session */
+	void (*settle)(struct run *r); /* the rest, after all were armed; NULL: none */
+	void (*disarm)(struct run *r); /* ends what arm began, beyond the wishes in run (undone by the engine); NULL: none */
+};
+
+/* One fault on one session. A fault states its wishes through run_*(); the engine joins them. */
+enum run_state { RUN_PENDING, RUN_ACTIVE };
+
+struct timer;
+
+struct run {
+	struct fault *fault;
+	struct target *target;
+	enum run_state state;
+	uint8_t silent[LEGS]; /* wish: directions cut, per leg */
+	uint8_t held;         /* wish: flows held */
+	uint8_t grade;        /* enum grade reached so far */
+	uint64_t mark[FLOWS]; /* RUN_PENDING by after_bytes; UINT64_MAX: none */
+	uint32_t drops[LEGS]; /* told so far */
+	int64_t since_ns;     /* became active */
+	struct timer *timer;  /* deadline or idle watch; NULL: none */
+	LIST_ENTRY(run) in_target;
+	TAILQ_ENTRY(run) in_fault;
+};
+
+const struct fault_spec *run_spec(const struct run *r);
+
+/* Is this leg the dying end's? (side=both: both are.) */
+bool run_is_dying(const struct run *r, enum leg leg);
+
+void run_silence(struct run *r, enum leg leg, unsigned dirs);
+void run_hold(struct run *r, unsigned flows);
+void run_bury(struct run *r, enum leg leg);
+void run_end(struct run *r, enum leg leg, enum ending how);
+
+/* What the living leg is told, by `other`. Nothing when both are dying. */
+void run_end_other(struct run *r);

@@ -1,0 +1,82 @@
+/*
+ * What a fault can act on, and all that it knows of it. A session and a listening address are
+ * behind these few calls; a test puts a fake there: no socket, no loop, no sleep.
+ *
+ * Every call states what shall hold from now on, not a change: the engine works out what all the
+ * faults together want (fault.h has who wins) and says only that.
+ */
+#pragma once
+#include "kernel/wire.h"
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum leg { LEG_CLIENT, LEG_SERVER, LEGS };
+enum flow { FLOW_UPSTREAM, FLOW_DOWNSTREAM, FLOWS };
+
+#define FLOW_BIT(f) (1u << (f))
+#define FLOWS_ALL   (FLOW_BIT(FLOW_UPSTREAM) | FLOW_BIT(FLOW_DOWNSTREAM))
+
+enum ending {
+	ENDING_CLOSE,  /* as a process's end: close(2), FIN, or RST where received data was unread */
+	ENDING_ABORT,  /* RST */
+	ENDING_FINISH, /* FIN in this direction only; the other one lives */
+	ENDING_VANISH, /* not a word; the peer's next segment is answered with RST */
+};
+
+struct target;
+struct run;
+struct door;
+
+struct target_ops {
+	/* The wire of a leg. Returns the grade reached; GRADE_REFUSED: nothing changed. */
+	enum grade (*silence)(struct target *t, enum leg leg, unsigned dirs);
+	/* The silent leg's host is dead for good: nothing queued may leave either. */
+	enum grade (*bury)(struct target *t, enum leg leg);
+	/* Bytes neither read nor written in these flows (FLOW_BIT). */
+	void (*hold)(struct target *t, unsigned flows);
+	/* Ends a leg. A leg that is silent ends when it speaks again. `why` is static or outlives the target. */
+	void (*end)(struct target *t, enum leg leg, enum ending how, const char *why);
+	/* Both legs' ends have been told; nothing more will come through. The target closes for good when
+	 * every leg is over. */
+	uint32_t (*drops)(struct target *t, enum leg leg);
+	/* Call engine_bytes() when a flow has carried this many bytes; UINT64_MAX: never. */
+	void (*mark)(struct target *t, enum flow flow, uint64_t bytes);
+	/* When bytes last moved. */
+	int64_t (*active_ns)(const struct target *t);
+	uint64_t (*bytes)(const struct target *t, enum flow flow);
+};
+
+/* Embedded in a session. */
+struct target {
+	const struct target_ops *ops;
+	struct door *door;
+	LIST_HEAD(, run) runs;
+	TAILQ_ENTRY(target) in_door;
+	uint64_t id; /* the session's number, unique in the process */
+};
+
+/* What happens to a connection attempt; the larger wins. */
+enum gate { GATE_OPEN, GATE_HOLD, GATE_REFUSE, GATE_SILENT };
+extern const char *const gate_names[]; /* "open", "hold", "refuse", "silent" */
+
+struct door_ops {
+	/* GATE_SILENT drains the accept queue into sessions after the silence holds. Returns the grade
+	 * (GRADE_EXACT for gates that need no wire). */
+	enum grade (*gate)(struct door *d, enum gate gate);
+	/* SYNs of one range vanish, or no longer; the gate is open for the others. */
+	enum grade (*range)(struct door *d, const struct cidr *clients, bool silent);
+	uint32_t (*drops)(struct door *d);
+	/* The peer's address, for `clients`. */
+	const struct sockaddr *(*client)(const struct target *t);
+};
+
+/* Embedded in a proxy: its listening address, and the sessions that came through it. */
+struct door {
+	const struct door_ops *ops;
+	const char *name; /* of the proxy */
+	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be resolved */
+	enum gate gate;
+	uint32_t drops_told;
+	TAILQ_HEAD(, target) targets;
+	TAILQ_ENTRY(door) in_engine;
+};
