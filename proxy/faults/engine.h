@@ -42,8 +42,6 @@ struct engine {
 	const struct wire *wire;
 	struct timeline *timeline;
 	uint64_t seed;
-	/* Which doors a fault acts on (by host and name); asked whenever the engine needs to know. */
-	bool (*covers)(const struct fault_spec *s, const struct door *d);
 	struct heap timers;
 	TAILQ_HEAD(, fault) faults;
 	TAILQ_HEAD(, door) doors;
@@ -57,8 +55,10 @@ void engine_free(struct engine *e); /* no doors may be left; faults are dropped 
 void engine_door_add(struct engine *e, struct door *d, int64_t now_ns);
 void engine_door_remove(struct engine *e, struct door *d); /* its sessions must have gone */
 
-/* NULL: could be armed here; else why not, in buf: the wire has no rung for it, or a leg has no wire (Unix socket). */
-const char *engine_refuses(const struct engine *e, const struct fault_spec *s, char *buf, size_t size);
+/* NULL: the fault can act on this door (which need not have been added); else why not, in buf: the wire has no
+ * rung for it, or a leg has no wire (Unix socket). */
+const char *engine_refuses(const struct engine *e, const struct fault_spec *s,
+    const struct door *d, char *buf, size_t size);
 
 /* Arms a copy of spec. NULL: no memory. The caller has asked engine_refuses() first. */
 struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t now_ns);

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "kernel/wire.h"
+#include "model/spec.h"
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -36,8 +37,7 @@ struct target_ops {
 	void (*hold)(struct target *t, unsigned flows);
 	/* Ends a leg. A leg that is silent ends when it speaks again. `why` is static or outlives the target. */
 	void (*end)(struct target *t, enum leg leg, enum ending how, const char *why);
-	/* Both legs' ends have been told; nothing more will come through. The target closes for good when
-	 * every leg is over. */
+	/* Segments dropped so far on a silent leg (wire_drops()). */
 	uint32_t (*drops)(struct target *t, enum leg leg);
 	/* Call engine_bytes() when a flow has carried this many bytes; UINT64_MAX: never. */
 	void (*mark)(struct target *t, enum flow flow, uint64_t bytes);
@@ -52,7 +52,9 @@ struct target {
 	struct door *door;
 	LIST_HEAD(, run) runs;
 	TAILQ_ENTRY(target) in_door;
-	uint64_t id; /* the session's number, unique in the process */
+	uint64_t id;  /* the session's number, unique in the process */
+	uint64_t nth; /* its number on its door, from 1 */
+	bool over;    /* it has ended and waits to be freed: leave it alone */
 };
 
 /* What happens to a connection attempt; the larger wins. */
@@ -73,7 +75,7 @@ struct door_ops {
 /* Embedded in a proxy: its listening address, and the sessions that came through it. */
 struct door {
 	const struct door_ops *ops;
-	const char *name; /* of the proxy */
+	const struct proxy_spec *spec;
 	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be resolved */
 	enum gate gate;
 	uint32_t drops_told;

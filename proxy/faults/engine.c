@@ -1,0 +1,365 @@
+/*
+ *              delay              lasts                tail
+ *   WAITING ----------> ACTIVE ----------> [TAIL] -----------> OVER
+ *
+ * On activation: gates, then arm on all sessions, then settle on all. On the way out: disarm, then
+ * gates. A run is one fault on one session; runs.c holds what concerns a single run.
+ */
+#include "faults/engine.h"
+#include "base/mono.h"
+#include "faults/run.h"
+#include "faults/runs.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const gate_names[] = { "open", "hold", "refuse", "silent", NULL };
+const char *const fault_state_names[] = { "waiting", "active", "booting", "over", NULL };
+
+void engine_init(struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed)
+{
+	*e = (struct engine){
+		.wire = wire,
+		.timeline = timeline,
+		.seed = seed,
+		.observe_interval_ns = 50 * NS_PER_MS,
+		.observe_due_ns = INT64_MAX,
+	};
+	TAILQ_INIT(&e->faults);
+	TAILQ_INIT(&e->doors);
+}
+
+static void fault_free(struct fault *f)
+{
+	heap_remove(&f->engine->timers, &f->timer.node);
+	while (!TAILQ_EMPTY(&f->runs))
+		run_free(TAILQ_FIRST(&f->runs));
+	TAILQ_REMOVE(&f->engine->faults, f, in_engine);
+	fault_spec_free(f->spec);
+	free(f);
+}
+
+void engine_free(struct engine *e)
+{
+	while (!TAILQ_EMPTY(&e->faults))
+		fault_free(TAILQ_FIRST(&e->faults));
+	heap_free(&e->timers);
+}
+
+/* --- doors --- */
+
+static enum gate fault_gate(const struct fault *f)
+{
+	enum gate gate = f->state == FAULT_ACTIVE ? f->ops->gate :
+	    f->state == FAULT_TAIL                ? f->ops->tail_gate :
+						    GATE_OPEN;
+
+	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
+		return GATE_OPEN;
+	/* A dead client connects nowhere: the relay, which is its stand-in, says so at once. */
+	if (gate == GATE_SILENT && f->spec->side == SIDE_CLIENT)
+		return GATE_REFUSE;
+	return gate;
+}
+
+static void door_gate(struct engine *e, struct door *d)
+{
+	enum gate gate = GATE_OPEN, old = d->gate;
+	struct fault *f;
+
+	TAILQ_FOREACH(f, &e->faults, in_engine)
+		if (!f->spec->clients.family && fault_gate(f) > gate && fault_spec_covers(f->spec, d->spec))
+			gate = fault_gate(f);
+	if (gate == old)
+		return;
+	d->gate = gate;
+	d->drops_told = 0;
+	if (gate == GATE_SILENT)
+		e->observe_due_ns = 0; /* at the next tick: from then on by the interval */
+	d->ops->gate(d, gate);
+	if (timeline_wants(e->timeline, EVENT_PROXY_GATE))
+		timeline_record(e->timeline, EVENT_PROXY_GATE,
+		    json_pack("{s:s, s:s, s:s}", "proxy", d->spec->name, "old", gate_names[old],
+			"new", gate_names[gate]));
+}
+
+/* `clients` on a gate: only those addresses meet it, and only silence can tell them apart. */
+static void door_range(struct engine *e, struct fault *f, struct door *d)
+{
+	bool silent = f->state == FAULT_ACTIVE && fault_gate(f) == GATE_SILENT;
+	struct fault *other;
+
+	TAILQ_FOREACH(other, &e->faults, in_engine)
+		if (other != f && other->state == FAULT_ACTIVE && fault_gate(other) == GATE_SILENT &&
+		    !memcmp(&other->spec->clients, &f->spec->clients, sizeof(struct cidr)) &&
+		    fault_spec_covers(other->spec, d->spec))
+			return;
+	d->ops->range(d, &f->spec->clients, silent);
+}
+
+static void fault_gates(struct fault *f)
+{
+	struct engine *e = f->engine;
+	struct door *d;
+
+	if (f->ops->gate == GATE_OPEN)
+		return;
+	TAILQ_FOREACH(d, &e->doors, in_engine) {
+		if (!fault_spec_covers(f->spec, d->spec))
+			continue;
+		if (f->spec->clients.family)
+			door_range(e, f, d);
+		else
+			door_gate(e, d);
+	}
+}
+
+void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
+{
+	struct fault *f;
+
+	(void)now_ns;
+	TAILQ_INIT(&d->targets);
+	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
+	door_gate(e, d);
+	TAILQ_FOREACH(f, &e->faults, in_engine)
+		if (f->spec->clients.family && f->state == FAULT_ACTIVE &&
+		    fault_spec_covers(f->spec, d->spec))
+			door_range(e, f, d);
+}
+
+void engine_door_remove(struct engine *e, struct door *d)
+{
+	TAILQ_REMOVE(&e->doors, d, in_engine);
+}
+
+/* --- the life of a fault --- */
+
+static int64_t param_ns(const struct fault *f, size_t offset)
+{
+	int64_t ns = 0;
+
+	if (offset != FAULT_NO_PARAM)
+		memcpy(&ns, f->spec->params.bytes + offset, sizeof(ns));
+	return ns;
+}
+
+int64_t fault_lasts_ns(const struct fault *f)
+{
+	return f->ops->lasts == FAULT_NO_PARAM ? f->spec->duration_ns : param_ns(f, f->ops->lasts);
+}
+
+static void fault_due(struct engine *e, struct timer *t, int64_t now_ns);
+
+static void fault_timer(struct fault *f, int64_t at_ns)
+{
+	heap_set(&f->engine->timers, &f->timer.node, at_ns);
+}
+
+/* Sessions that a window strikes: all that toxicity and clients choose. */
+static void fault_strike_window(struct fault *f, int64_t now_ns)
+{
+	int64_t began = mono_now_ns();
+	uint64_t struck = 0;
+	struct door *d;
+	struct target *t;
+	struct run *r;
+
+	TAILQ_FOREACH(d, &f->engine->doors, in_engine) {
+		if (!fault_spec_covers(f->spec, d->spec))
+			continue;
+		TAILQ_FOREACH(t, &d->targets, in_door)
+			if (!t->over && !run_find(f, t) && fault_chooses(f, t)) {
+				r = run_new(f, t);
+				if (r)
+					run_arm(r, now_ns), struck++;
+			}
+	}
+	int64_t armed = mono_now_ns();
+	struct run *next;
+	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
+		next = TAILQ_NEXT(r, in_fault);
+		run_settle(r, now_ns);
+	}
+	fault_tell_fired(f, struck, NULL, armed - began, mono_now_ns() - began);
+}
+
+static void fault_start_triggers(struct fault *f, int64_t now_ns)
+{
+	struct door *d;
+	struct target *t;
+	struct run *r, *next;
+
+	if (!fault_counts(f->spec))
+		TAILQ_FOREACH(d, &f->engine->doors, in_engine)
+			if (fault_spec_covers(f->spec, d->spec))
+				TAILQ_FOREACH(t, &d->targets, in_door)
+					if (!t->over && !run_find(f, t) && fault_chooses(f, t))
+						run_new(f, t);
+	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
+		next = TAILQ_NEXT(r, in_fault);
+		run_watch(r, now_ns);
+	}
+}
+
+static void fault_over(struct fault *f)
+{
+	f->state = FAULT_OVER;
+	fault_gates(f);
+}
+
+static void fault_activate(struct fault *f, int64_t now_ns)
+{
+	int64_t lasts = fault_lasts_ns(f);
+
+	f->state = FAULT_ACTIVE;
+	f->active_ns = now_ns;
+	if (fault_has_triggers(f->spec)) {
+		fault_tell(f, EVENT_FAULT_ACTIVE, NULL);
+		fault_start_triggers(f, now_ns);
+		return;
+	}
+	fault_gates(f);
+	fault_tell(f, EVENT_FAULT_ACTIVE, NULL);
+	fault_strike_window(f, now_ns);
+	if (lasts > 0)
+		fault_timer(f, now_ns + lasts);
+	else if (f->ops->instant) {
+		fault_over(f);
+		fault_tell(f, EVENT_FAULT_LIFTED, "done");
+	}
+}
+
+/* Out of its window: every run undone, then the doors, then perhaps the tail. */
+static void fault_leave(struct fault *f, const char *reason, int64_t now_ns)
+{
+	engine_observe(f->engine, now_ns);
+	while (!TAILQ_EMPTY(&f->runs))
+		run_lift(TAILQ_FIRST(&f->runs), now_ns);
+	if (f->state == FAULT_ACTIVE && param_ns(f, f->ops->tail) > 0 && reason &&
+	    !fault_has_triggers(f->spec)) {
+		f->state = FAULT_TAIL;
+		fault_gates(f);
+		fault_timer(f, now_ns + param_ns(f, f->ops->tail));
+		return;
+	}
+	fault_over(f);
+}
+
+static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
+{
+	struct fault *f = t->owner;
+
+	(void)e;
+	switch (f->state) {
+	case FAULT_WAITING:
+		fault_activate(f, now_ns);
+		break;
+	case FAULT_ACTIVE:
+		fault_leave(f, "over", now_ns);
+		fault_tell(f, EVENT_FAULT_LIFTED, f->state == FAULT_TAIL ? "booted" : "over");
+		break;
+	case FAULT_TAIL:
+		fault_over(f);
+		break;
+	case FAULT_OVER:
+		break;
+	}
+}
+
+const char *engine_refuses(const struct engine *e, const struct fault_spec *s,
+    const struct door *d, char *buf, size_t size)
+{
+	static const char *const leg_words[] = { "listens on", "has as its upstream" };
+	static const unsigned dying[] = { [SIDE_SERVER] = 1, [SIDE_CLIENT] = 2, [SIDE_BOTH] = 3 };
+	const struct fault_ops *ops = catalogue_ops(s->type);
+
+	if (!s->type->needs_wire || !fault_spec_covers(s, d->spec))
+		return NULL;
+	for (int leg = 0; leg < LEGS; leg++) {
+		sa_family_t family = d->family[leg] ? d->family[leg] : AF_INET;
+
+		if (!(dying[s->side] >> leg & 1))
+			continue;
+		if (family == AF_UNIX)
+			snprintf(buf, size, "proxy %s %s a Unix socket, where nothing can be silent",
+			    d->spec->name, leg_words[leg]);
+		else if (wire_grade(e->wire, family, ops->dirs(s)) == GRADE_REFUSED)
+			snprintf(buf, size,
+			    "%s: no way to silence an IPv%d socket works here (see deadpeer doctor)",
+			    s->type->name, family == AF_INET6 ? 6 : 4);
+		else
+			continue;
+		return buf;
+	}
+	return NULL;
+}
+
+struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t now_ns)
+{
+	struct fault *f = calloc(1, sizeof(*f));
+	struct fault_spec *copy = f ? fault_spec_copy(s) : NULL;
+
+	if (!copy) {
+		free(f);
+		return NULL;
+	}
+	f->spec = copy;
+	f->ops = catalogue_ops(copy->type);
+	f->engine = e;
+	f->grade = GRADE_EXACT;
+	f->timer = (struct timer){ .due = fault_due, .owner = f };
+	TAILQ_INIT(&f->runs);
+	TAILQ_INSERT_TAIL(&e->faults, f, in_engine);
+	fault_tell(f, EVENT_FAULT_ARMED, NULL);
+	if (copy->delay_ns > 0)
+		fault_timer(f, now_ns + copy->delay_ns);
+	else
+		fault_activate(f, now_ns);
+	return f;
+}
+
+void engine_lift(struct engine *e, struct fault *f, const char *reason, int64_t now_ns)
+{
+	bool tell = f->state != FAULT_OVER;
+
+	(void)e;
+	fault_leave(f, NULL, now_ns);
+	if (tell)
+		fault_tell(f, EVENT_FAULT_LIFTED, reason);
+	fault_free(f);
+}
+
+struct fault *engine_find(struct engine *e, const char *name)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH(f, &e->faults, in_engine)
+		if (!strcmp(f->spec->name, name))
+			return f;
+	return NULL;
+}
+
+/* --- time --- */
+
+int64_t engine_deadline(const struct engine *e)
+{
+	const struct heap_node *first = heap_first(&e->timers);
+	int64_t at = first ? first->at_ns : INT64_MAX;
+
+	return e->observe_due_ns < at ? e->observe_due_ns : at;
+}
+
+void engine_tick(struct engine *e, int64_t now_ns)
+{
+	struct heap_node *first;
+
+	while ((first = heap_first(&e->timers)) && first->at_ns <= now_ns) {
+		struct timer *t = (struct timer *)first;
+
+		heap_remove(&e->timers, first);
+		t->due(e, t, now_ns);
+	}
+	if (now_ns >= e->observe_due_ns)
+		engine_observe(e, now_ns);
+}

@@ -1,0 +1,30 @@
+/* SIGSTOP: the process reads, writes and accepts nothing; its kernel goes on acknowledging. */
+#include "faults/fault.h"
+
+static void arm(struct run *r)
+{
+	run_hold(r, FLOWS_ALL);
+}
+
+static void settle(struct run *r)
+{
+	if (run_spec(r)->other != OTHER_DEFAULT)
+		run_end_other(r);
+}
+
+const struct fault_ops fault_hang = {
+	.type = {
+		.name = "hang",
+		.summary = "the process stops (SIGSTOP), its kernel lives and goes on acknowledging",
+		.peer_sees = "ACKs but no data: keepalive is answered, a writer ends in a zero window; "
+		             "connects succeed until the accept queue is full",
+		.sides = 1 << SIDE_SERVER | 1 << SIDE_CLIENT | 1 << SIDE_BOTH,
+		.gates = true,
+	},
+	.other = OTHER_HOLD,
+	.gate = GATE_HOLD,
+	.lasts = FAULT_NO_PARAM,
+	.tail = FAULT_NO_PARAM,
+	.arm = arm,
+	.settle = settle,
+};

@@ -1,0 +1,86 @@
+/*
+ * Wishes of the runs on one target, joined: what is silent is the union of what all want silent.
+ */
+#include "faults/run.h"
+#include "faults/engine.h"
+
+const struct fault_spec *run_spec(const struct run *r)
+{
+	return r->fault->spec;
+}
+
+bool run_is_dying(const struct run *r, enum leg leg)
+{
+	static const unsigned dying[] = {
+		[SIDE_SERVER] = 1u << LEG_CLIENT, /* the client watches the server die */
+		[SIDE_CLIENT] = 1u << LEG_SERVER,
+		[SIDE_BOTH] = 1u << LEG_CLIENT | 1u << LEG_SERVER,
+	};
+	return dying[run_spec(r)->side] >> leg & 1;
+}
+
+static void note_grade(struct run *r, enum grade grade)
+{
+	if (grade < r->grade)
+		r->grade = grade;
+}
+
+void run_apply_silence(struct run *r, enum leg leg)
+{
+	struct target *t = r->target;
+	unsigned dirs = 0;
+	struct run *other;
+
+	LIST_FOREACH(other, &t->runs, in_target)
+		if (other->state == RUN_ACTIVE)
+			dirs |= other->silent[leg];
+	note_grade(r, t->ops->silence(t, leg, dirs));
+}
+
+void run_apply_hold(struct target *t)
+{
+	unsigned flows = 0;
+	struct run *r;
+
+	LIST_FOREACH(r, &t->runs, in_target)
+		if (r->state == RUN_ACTIVE)
+			flows |= r->held;
+	t->ops->hold(t, flows);
+}
+
+void run_silence(struct run *r, enum leg leg, unsigned dirs)
+{
+	r->silent[leg] = dirs;
+	run_apply_silence(r, leg);
+}
+
+void run_hold(struct run *r, unsigned flows)
+{
+	r->held = flows;
+	run_apply_hold(r->target);
+}
+
+void run_bury(struct run *r, enum leg leg)
+{
+	enum grade grade = r->target->ops->bury(r->target, leg);
+
+	/* A burial can only better what the silence alone had reached. */
+	if (r->grade > GRADE_REFUSED)
+		r->grade = grade;
+}
+
+void run_end(struct run *r, enum leg leg, enum ending how)
+{
+	r->target->ops->end(r->target, leg, how, r->fault->spec->name);
+}
+
+void run_end_other(struct run *r)
+{
+	enum other other = run_spec(r)->other ? (enum other)run_spec(r)->other : r->fault->ops->other;
+
+	if (other == OTHER_HOLD)
+		return;
+	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++)
+		if (!run_is_dying(r, leg))
+			run_end(r, leg, other == OTHER_CLOSE ? ENDING_CLOSE : ENDING_ABORT);
+}

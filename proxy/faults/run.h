@@ -1,0 +1,9 @@
+/* What the engine's files need of a run beyond what faults may call. */
+#pragma once
+#include "faults/fault.h"
+
+void run_apply_silence(struct run *r, enum leg leg);
+void run_apply_hold(struct target *t);
+
+/* Tells what the silent legs have dropped since the last time; true if any is silent. */
+bool run_observe(struct run *r, int64_t now_ns);

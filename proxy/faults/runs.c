@@ -1,0 +1,334 @@
+/*
+ * One fault on one session:
+ *
+ *   run_new -> PENDING --trigger--> run_arm -> ACTIVE -> run_settle ... run_lift -> freed
+ *
+ * An instant fault has nothing to undo: its run is freed when it has settled.
+ */
+#include "faults/runs.h"
+#include "base/mono.h"
+#include "base/rng.h"
+#include "faults/run.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool fault_counts(const struct fault_spec *s)
+{
+	return s->nth || s->first || s->every;
+}
+
+bool fault_has_triggers(const struct fault_spec *s)
+{
+	return fault_counts(s) || s->after_bytes || s->after_idle_ns;
+}
+
+bool fault_chooses(const struct fault *f, const struct target *t)
+{
+	const struct fault_spec *s = f->spec;
+	char label[160];
+
+	if (s->clients.family && !cidr_contains(&s->clients, t->door->ops->client(t)))
+		return false;
+	if (s->toxicity >= 1)
+		return true;
+	snprintf(label, sizeof(label), "%s/%s", s->name, t->door->spec->name);
+	return rng_unit(f->engine->seed, label, t->nth) < s->toxicity;
+}
+
+struct run *run_find(const struct fault *f, const struct target *t)
+{
+	struct run *r;
+
+	LIST_FOREACH(r, &t->runs, in_target)
+		if (r->fault == f)
+			return r;
+	return NULL;
+}
+
+struct run *run_new(struct fault *f, struct target *t)
+{
+	struct run *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->fault = f;
+	r->target = t;
+	r->grade = GRADE_EXACT;
+	r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
+	LIST_INSERT_HEAD(&t->runs, r, in_target);
+	TAILQ_INSERT_TAIL(&f->runs, r, in_fault);
+	return r;
+}
+
+static void timer_drop(struct run *r)
+{
+	if (!r->timer)
+		return;
+	heap_remove(&r->fault->engine->timers, &r->timer->node);
+	free(r->timer);
+	r->timer = NULL;
+}
+
+void run_free(struct run *r)
+{
+	timer_drop(r);
+	LIST_REMOVE(r, in_target);
+	TAILQ_REMOVE(&r->fault->runs, r, in_fault);
+	free(r);
+}
+
+static void run_timer(struct run *r, int64_t at_ns,
+    void (*due)(struct engine *e, struct timer *t, int64_t now_ns))
+{
+	if (!r->timer)
+		r->timer = calloc(1, sizeof(*r->timer));
+	if (!r->timer)
+		return;
+	r->timer->due = due;
+	r->timer->owner = r;
+	heap_set(&r->fault->engine->timers, &r->timer->node, at_ns);
+}
+
+/* --- triggers --- */
+
+static void apply_marks(struct target *t)
+{
+	for (enum flow flow = 0; flow < FLOWS; flow++) {
+		uint64_t least = UINT64_MAX;
+		struct run *r;
+
+		LIST_FOREACH(r, &t->runs, in_target)
+			if (r->state == RUN_PENDING && r->mark[flow] < least)
+				least = r->mark[flow];
+		t->ops->mark(t, flow, least);
+	}
+}
+
+static void run_trigger(struct run *r, int64_t now_ns)
+{
+	struct fault *f = r->fault;
+	struct target *t = r->target;
+	int64_t began = mono_now_ns();
+
+	r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
+	apply_marks(t);
+	run_arm(r, now_ns);
+	int64_t armed = mono_now_ns();
+	run_settle(r, now_ns);
+	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
+}
+
+static void idle_due(struct engine *e, struct timer *timer, int64_t now_ns)
+{
+	struct run *r = timer->owner;
+	int64_t at = r->target->ops->active_ns(r->target) + run_spec(r)->after_idle_ns;
+
+	if (at > now_ns)
+		heap_set(&e->timers, &timer->node, at);
+	else
+		run_trigger(r, now_ns);
+}
+
+/* Bytes of the direction that the dying end sends; of either when both die. */
+static void watch_bytes(struct run *r)
+{
+	const struct fault_spec *s = run_spec(r);
+
+	if (s->side != SIDE_SERVER)
+		r->mark[FLOW_UPSTREAM] = s->after_bytes;
+	if (s->side != SIDE_CLIENT)
+		r->mark[FLOW_DOWNSTREAM] = s->after_bytes;
+	apply_marks(r->target);
+}
+
+static bool bytes_reached(const struct run *r)
+{
+	const struct target *t = r->target;
+
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		if (r->mark[flow] != UINT64_MAX && t->ops->bytes(t, flow) >= r->mark[flow])
+			return true;
+	return false;
+}
+
+/* after_bytes first, after_idle from then on: both given means both. */
+static void watch_idle(struct run *r, int64_t now_ns)
+{
+	if (!run_spec(r)->after_idle_ns)
+		run_trigger(r, now_ns);
+	else
+		run_timer(r, r->target->ops->active_ns(r->target) + run_spec(r)->after_idle_ns,
+		    idle_due);
+}
+
+void run_watch(struct run *r, int64_t now_ns)
+{
+	if (run_spec(r)->after_bytes) {
+		watch_bytes(r);
+		if (!bytes_reached(r))
+			return;
+		r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
+		apply_marks(r->target);
+	}
+	watch_idle(r, now_ns);
+}
+
+void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t now_ns)
+{
+	struct run *r, *next;
+
+	(void)e, (void)flow;
+	for (r = LIST_FIRST(&t->runs); r; r = next) {
+		next = LIST_NEXT(r, in_target);
+		if (r->state != RUN_PENDING || !bytes_reached(r))
+			continue;
+		r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
+		apply_marks(t);
+		watch_idle(r, now_ns);
+	}
+}
+
+/* --- the strike --- */
+
+static void window_due(struct engine *e, struct timer *timer, int64_t now_ns)
+{
+	(void)e;
+	run_lift(timer->owner, now_ns);
+}
+
+void run_arm(struct run *r, int64_t now_ns)
+{
+	timer_drop(r);
+	r->state = RUN_ACTIVE;
+	r->since_ns = now_ns;
+	r->fault->sessions++;
+	if (r->fault->ops->arm)
+		r->fault->ops->arm(r);
+}
+
+static bool has_wishes(const struct run *r)
+{
+	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER];
+}
+
+void run_settle(struct run *r, int64_t now_ns)
+{
+	struct fault *f = r->fault;
+	struct engine *e = f->engine;
+
+	if (r->state != RUN_ACTIVE)
+		return;
+	if (f->ops->settle)
+		f->ops->settle(r);
+	if (r->grade < f->grade)
+		f->grade = r->grade;
+	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
+		e->observe_due_ns = now_ns + e->observe_interval_ns;
+	if (!has_wishes(r))
+		run_free(r);
+	else if (fault_has_triggers(f->spec) && fault_lasts_ns(f) > 0)
+		run_timer(r, now_ns + fault_lasts_ns(f), window_due);
+}
+
+void run_lift(struct run *r, int64_t now_ns)
+{
+	struct target *t = r->target;
+	uint8_t silent[LEGS] = { r->silent[LEG_CLIENT], r->silent[LEG_SERVER] }, held = r->held;
+	bool pending = r->state == RUN_PENDING;
+
+	if (!pending) {
+		run_observe(r, now_ns);
+		if (r->fault->ops->disarm && !t->over)
+			r->fault->ops->disarm(r);
+		for (enum leg leg = 0; leg < LEGS; leg++) {
+			r->silent[leg] = 0;
+			if (silent[leg])
+				run_apply_silence(r, leg);
+		}
+		r->held = 0;
+		if (held)
+			run_apply_hold(t);
+	}
+	run_free(r);
+	if (pending)
+		apply_marks(t);
+}
+
+/* --- sessions come and go --- */
+
+static bool count_matches(const struct fault_spec *s, uint64_t n)
+{
+	return (!s->nth || n == s->nth) && (!s->first || n <= s->first) &&
+	    (!s->every || n % s->every == 0);
+}
+
+static void opened_trigger(struct fault *f, struct target *t, int64_t now_ns)
+{
+	struct run *r;
+
+	if (!count_matches(f->spec, f->seen) || !fault_chooses(f, t))
+		return;
+	r = run_new(f, t);
+	if (r && f->state == FAULT_ACTIVE)
+		run_watch(r, now_ns);
+}
+
+static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
+{
+	int64_t began = mono_now_ns(), armed;
+	struct run *r;
+
+	if (f->state != FAULT_ACTIVE || !f->ops->arm || !fault_chooses(f, t))
+		return;
+	r = run_new(f, t);
+	if (!r)
+		return;
+	run_arm(r, now_ns);
+	armed = mono_now_ns();
+	run_settle(r, now_ns);
+	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
+}
+
+void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
+{
+	struct fault *f, *next;
+
+	LIST_INIT(&t->runs);
+	TAILQ_INSERT_TAIL(&t->door->targets, t, in_door);
+	for (f = TAILQ_FIRST(&e->faults); f && !t->over; f = next) {
+		next = TAILQ_NEXT(f, in_engine);
+		if (f->state > FAULT_ACTIVE || !fault_spec_covers(f->spec, t->door->spec))
+			continue;
+		f->seen++;
+		if (fault_has_triggers(f->spec))
+			opened_trigger(f, t, now_ns);
+		else
+			opened_window(f, t, now_ns);
+	}
+}
+
+void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
+{
+	(void)e;
+	while (!LIST_EMPTY(&t->runs)) {
+		struct run *r = LIST_FIRST(&t->runs);
+
+		if (r->state == RUN_ACTIVE)
+			run_observe(r, now_ns);
+		run_free(r);
+	}
+	TAILQ_REMOVE(&t->door->targets, t, in_door);
+}
+
+void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
+{
+	struct run *r;
+
+	(void)e, (void)now_ns;
+	LIST_FOREACH(r, &t->runs, in_target)
+		if (r->state == RUN_ACTIVE && r->silent[LEG_SERVER]) {
+			run_apply_silence(r, LEG_SERVER);
+			return;
+		}
+}

@@ -1,0 +1,135 @@
+/*
+ * What the timeline hears of faults, and the reading of drop counters: each segment that a silent
+ * socket dropped is a retransmission, a keepalive probe or a SYN of a peer that talks to a dead host.
+ */
+#include "base/mono.h"
+#include "faults/run.h"
+#include "faults/runs.h"
+#include <jansson.h>
+
+/* A reading must not take more than a twentieth of the loop's time, however many are silent. */
+#define OBSERVE_SHARE 20
+
+void fault_tell(struct fault *f, enum event_id id, const char *reason)
+{
+	const struct fault_spec *s = f->spec;
+	json_t *o;
+
+	if (!timeline_wants(f->engine->timeline, id))
+		return;
+	o = json_pack("{s:s, s:s, s:s}", "fault", s->name, "type", s->type->name, "side",
+	    side_names[s->side]);
+	if (id == EVENT_FAULT_ARMED) {
+		json_object_set_new(o, "delay_ns", json_integer(s->delay_ns));
+		json_object_set_new(o, "duration_ns", json_integer(fault_lasts_ns(f)));
+	} else if (id == EVENT_FAULT_LIFTED) {
+		json_object_set_new(o, "reason", json_string(reason));
+		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
+		json_object_set_new(o, "segments", json_integer((json_int_t)f->segments));
+		json_object_set_new(o, "touched", json_boolean(f->sessions || f->segments));
+		json_object_set_new(o, "active_ns",
+		    json_integer(f->active_ns ? mono_now_ns() - f->active_ns : 0));
+	}
+	if (f->ops->dirs)
+		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	timeline_record(f->engine->timeline, id, o);
+}
+
+void fault_tell_fired(struct fault *f, uint64_t sessions, const struct target *only, int64_t arm_ns,
+    int64_t all_ns)
+{
+	json_t *o;
+
+	if (!timeline_wants(f->engine->timeline, EVENT_FAULT_FIRED))
+		return;
+	o = json_pack("{s:s, s:s, s:I}", "fault", f->spec->name, "type", f->spec->type->name, "sessions",
+	    (json_int_t)sessions);
+	if (only) {
+		json_object_set_new(o, "proxy", json_string(only->door->spec->name));
+		json_object_set_new(o, "session", json_integer((json_int_t)only->id));
+	}
+	if (f->ops->dirs)
+		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	json_object_set_new(o, "armed_within_ns", json_integer(arm_ns));
+	json_object_set_new(o, "settled_within_ns", json_integer(all_ns));
+	timeline_record(f->engine->timeline, EVENT_FAULT_FIRED, o);
+}
+
+static void tell_drops(struct engine *e, const struct target *t, const struct door *d,
+    const char *where, uint32_t n, uint32_t total)
+{
+	json_t *o;
+
+	if (!timeline_wants(e->timeline, EVENT_SEGMENTS_DROPPED))
+		return;
+	o = json_pack("{s:s}", "proxy", d->spec->name);
+	if (t)
+		json_object_set_new(o, "session", json_integer((json_int_t)t->id));
+	json_object_set_new(o, "leg", json_string(where));
+	json_object_set_new(o, "segments", json_integer(n));
+	json_object_set_new(o, "total", json_integer(total));
+	timeline_record(e->timeline, EVENT_SEGMENTS_DROPPED, o);
+}
+
+bool run_observe(struct run *r, int64_t now_ns)
+{
+	static const char *const words[] = { "client", "server" };
+	bool silent = false;
+
+	(void)now_ns;
+	for (enum leg leg = 0; leg < LEGS; leg++) {
+		uint32_t total;
+
+		if (!r->silent[leg])
+			continue;
+		silent = true;
+		total = r->target->ops->drops(r->target, leg);
+		if (total <= r->drops[leg])
+			continue;
+		tell_drops(r->fault->engine, r->target, r->target->door, words[leg],
+		    total - r->drops[leg], total);
+		r->fault->segments += total - r->drops[leg];
+		r->drops[leg] = total;
+	}
+	return silent;
+}
+
+/* SYNs and strays at a silent door, credited to the faults that silence it. */
+static bool door_observe(struct engine *e, struct door *d)
+{
+	uint32_t total;
+	struct fault *f;
+
+	if (d->gate != GATE_SILENT)
+		return false;
+	total = d->ops->drops(d);
+	if (total > d->drops_told) {
+		tell_drops(e, NULL, d, "listener", total - d->drops_told, total);
+		TAILQ_FOREACH(f, &e->faults, in_engine)
+			if (f->state == FAULT_ACTIVE && f->ops->gate == GATE_SILENT &&
+			    fault_spec_covers(f->spec, d->spec))
+				f->segments += total - d->drops_told;
+		d->drops_told = total;
+	}
+	return true;
+}
+
+void engine_observe(struct engine *e, int64_t now_ns)
+{
+	int64_t began = mono_now_ns(), pause;
+	bool silent = false;
+	struct fault *f;
+	struct run *r;
+	struct door *d;
+
+	TAILQ_FOREACH(f, &e->faults, in_engine)
+		TAILQ_FOREACH(r, &f->runs, in_fault)
+			if (r->state == RUN_ACTIVE)
+				silent |= run_observe(r, now_ns);
+	TAILQ_FOREACH(d, &e->doors, in_engine)
+		silent |= door_observe(e, d);
+	pause = (mono_now_ns() - began) * OBSERVE_SHARE;
+	if (pause < e->observe_interval_ns)
+		pause = e->observe_interval_ns;
+	e->observe_due_ns = silent ? now_ns + pause : INT64_MAX;
+}
