@@ -1,0 +1,37 @@
+/* A proxy's inside, for relay/ only. */
+#pragma once
+#include "relay/relay.h"
+#include <event2/event_struct.h>
+
+#define PROXY_ADDRS_MAX 8
+
+struct proxy {
+	struct door door; /* first */
+	struct relay *relay;
+	struct proxy_spec *spec; /* owned; door.spec is the same */
+	int fd;                  /* -1: closed (a refused Unix socket, a drained proxy) */
+	struct wire_state wire;
+	struct event ev;
+	struct event *retry;     /* after EMFILE */
+	bool started, listening, closing;
+	bool starved;            /* no descriptors: accept.paused was told */
+	union sockaddr_any bound;
+	uint64_t sessions, accepted;
+	/* The upstream's addresses, in the order to try; until expires_ns for a name. */
+	union sockaddr_any addrs[PROXY_ADDRS_MAX];
+	socklen_t addr_lens[PROXY_ADDRS_MAX];
+	unsigned n_addrs;
+	int64_t expires_ns;
+	TAILQ_ENTRY(proxy) in_relay;
+};
+
+/* A session has gone: there may be room for one that waits. */
+void proxy_session_gone(struct proxy *p);
+
+/* Accepts or not, as gate, limits and descriptors say. */
+void proxy_watch(struct proxy *p);
+
+extern const struct door_ops proxy_door_ops;
+
+/* Accepts everything that waits; limit 0: all. Returns how many. */
+unsigned proxy_accept(struct proxy *p, unsigned limit);

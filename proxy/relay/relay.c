@@ -1,0 +1,182 @@
+/* The relay as a whole: its loop's timer and reaper, its proxies, its end. See relay.h. */
+#include "relay/relay.h"
+#include "base/mono.h"
+#include "relay/builtin.h"
+#include "relay/proxy.h"
+#include "relay/resolve.h"
+#include "relay/session.h"
+#include <stdlib.h>
+#include <string.h>
+
+void relay_reap(struct relay *r)
+{
+	struct session *s;
+
+	while ((s = STAILQ_FIRST(&r->reap))) {
+		STAILQ_REMOVE_HEAD(&r->reap, in_reap);
+		session_free(s);
+	}
+	if (r->idle && !relay_live_sessions(r))
+		r->idle(r->idle_arg);
+}
+
+static void reap_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	relay_reap(arg);
+}
+
+static void timer_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay *r = arg;
+
+	(void)fd, (void)what;
+	r->scheduled_ns = INT64_MAX;
+	engine_tick(&r->engine, mono_now_ns());
+	relay_schedule(r);
+}
+
+void relay_schedule(struct relay *r)
+{
+	int64_t at = engine_deadline(&r->engine), in;
+	struct timeval tv;
+
+	if (at == r->scheduled_ns)
+		return;
+	r->scheduled_ns = at;
+	if (at == INT64_MAX) {
+		event_del(r->timer);
+		return;
+	}
+	in = at - mono_now_ns();
+	if (in < 0)
+		in = 0;
+	tv.tv_sec = in / NS_PER_S;
+	tv.tv_usec = (in % NS_PER_S + NS_PER_US - 1) / NS_PER_US;
+	if (tv.tv_usec == 1000000)
+		tv = (struct timeval){ .tv_sec = tv.tv_sec + 1 };
+	event_add(r->timer, &tv);
+}
+
+static struct event_base *new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (!config)
+		return NULL;
+	/* The changelist folds what one round changes about a descriptor into one epoll_ctl(2);
+	 * default timers are up to 2 ms late, these 0.1 ms. */
+	if (!event_config_set_flag(config,
+		EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST |
+		    EVENT_BASE_FLAG_NOLOCK))
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
+    const struct settings *settings, const char **err)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	*err = "out of memory";
+	if (!r)
+		return NULL;
+	r->timeline = timeline;
+	r->wire = wire;
+	r->splice = settings->splice;
+	r->scheduled_ns = INT64_MAX;
+	TAILQ_INIT(&r->proxies);
+	STAILQ_INIT(&r->reap);
+	engine_init(&r->engine, wire, timeline, settings->seed);
+	r->engine.observe_interval_ns = settings->observe_interval_ns;
+	r->base = new_base();
+	if (r->base) {
+		r->timer = event_new(r->base, -1, 0, timer_due, r);
+		r->reaper = event_new(r->base, -1, 0, reap_due, r);
+		r->resolver = resolver_new(r->base);
+	}
+	if (r->timer && r->reaper && r->resolver)
+		return r;
+	relay_free(r);
+	return NULL;
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	while (!TAILQ_EMPTY(&r->proxies))
+		proxy_stop(TAILQ_FIRST(&r->proxies), "stop");
+	engine_free(&r->engine);
+	for (int i = 0; i < BUILTINS; i++)
+		builtin_free(r->builtin[i]);
+	pipe_pool_free(&r->pipes);
+	resolver_free(r->resolver);
+	if (r->timer)
+		event_free(r->timer);
+	if (r->reaper)
+		event_free(r->reaper);
+	if (r->base)
+		event_base_free(r->base);
+	free(r);
+}
+
+struct proxy *relay_find_proxy(struct relay *r, const char *name)
+{
+	struct proxy *p;
+
+	TAILQ_FOREACH(p, &r->proxies, in_relay)
+		if (!strcmp(p->spec->name, name))
+			return p;
+	return NULL;
+}
+
+/* What `each` does may end a session, never free it. */
+static void each_session(struct relay *r, void (*each)(struct session *s, void *arg), void *arg)
+{
+	struct target *t;
+	struct proxy *p;
+
+	TAILQ_FOREACH(p, &r->proxies, in_relay)
+		TAILQ_FOREACH(t, &p->door.targets, in_door)
+			if (!t->over)
+				each((struct session *)t, arg);
+}
+
+static void dump_one(struct session *s, void *arg)
+{
+	(void)arg;
+	session_dump(s);
+}
+
+void relay_dump(struct relay *r)
+{
+	each_session(r, dump_one, NULL);
+}
+
+static void abort_one(struct session *s, void *arg)
+{
+	if (s->state != SESSION_DEAD)
+		session_close(s, ENDING_ABORT, arg);
+}
+
+void relay_abort_sessions(struct relay *r, const char *reason)
+{
+	each_session(r, abort_one, (void *)(uintptr_t)reason);
+}
+
+static void count_live(struct session *s, void *arg)
+{
+	if (s->state != SESSION_DEAD)
+		++*(uint64_t *)arg;
+}
+
+uint64_t relay_live_sessions(const struct relay *r)
+{
+	uint64_t n = 0;
+
+	each_session((struct relay *)(uintptr_t)r, count_live, &n);
+	return n;
+}

@@ -1,0 +1,151 @@
+/*
+ * A session as faults see it (faults/target.h): what the engine wants, done to the legs.
+ */
+#include "base/mono.h"
+#include "kernel/socket.h"
+#include "relay/proxy.h"
+#include "relay/session.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A peer of a silent upstream tries for tcp_retries2's timeout, 924.6 s by default; after this
+ * nobody is there any more whom an answer could mislead. */
+#define SILENT_KEPT_S (20 * 60)
+
+static struct session *session_of(struct target *t)
+{
+	return (struct session *)t;
+}
+
+static void leg_speaks_again(struct session *s, struct leg_state *leg)
+{
+	enum ending how = leg->later - 1;
+
+	/* An RST that was said into the silence was lost; the kernel of a process that ended repeats its FIN. */
+	if (how == ENDING_CLOSE) {
+		wire_silence(s->relay->wire, leg->fd, &leg->wire, 0);
+		close(leg->fd);
+	} else {
+		wire_vanish(s->relay->wire, leg->fd, &leg->wire);
+	}
+	leg->fd = -1;
+	leg->later = 0;
+	if (s->legs[!leg->which].fd < 0)
+		session_close(s, ENDING_ABORT, "fault");
+}
+
+static enum grade target_silence(struct target *t, enum leg which, unsigned dirs)
+{
+	struct session *s = session_of(t);
+	struct leg_state *leg = &s->legs[which];
+	enum grade grade;
+
+	if (leg->fd < 0 || leg->wire.dirs == dirs)
+		return leg->wire.dirs ? (enum grade)leg->wire.grade : GRADE_EXACT;
+	if (leg->later && !(dirs & WIRE_OUT)) {
+		leg_speaks_again(s, leg);
+		return GRADE_EXACT;
+	}
+	grade = wire_silence(s->relay->wire, leg->fd, &leg->wire, dirs);
+	return dirs ? grade : GRADE_EXACT;
+}
+
+static enum grade target_bury(struct target *t, enum leg which)
+{
+	struct session *s = session_of(t);
+	struct leg_state *leg = &s->legs[which];
+	struct proxy *p = s->proxy;
+
+	if (leg->fd < 0)
+		return GRADE_EXACT;
+	return wire_bury(s->relay->wire, leg->fd, &leg->wire,
+	    which == LEG_CLIENT && p->door.gate != GATE_REFUSE ? p->fd : -1);
+}
+
+static void target_hold(struct target *t, unsigned flows)
+{
+	struct session *s = session_of(t);
+
+	for (enum flow f = 0; f < FLOWS; f++) {
+		s->flows[f].held = flows & FLOW_BIT(f);
+		/* A FIN that waited for the hold to end: no event would bring it. */
+		if (s->state == SESSION_OPEN && !s->flows[f].held && s->flows[f].eof && !s->flows[f].fin)
+			flow_run(s, f);
+	}
+	if (s->state == SESSION_OPEN || s->state == SESSION_DEAD)
+		session_watch(s);
+}
+
+static void target_end(struct target *t, enum leg leg, enum ending how, const char *why)
+{
+	struct session *s = session_of(t);
+
+	if (s->state == SESSION_OVER)
+		return;
+	if (!s->reason && how != ENDING_FINISH) {
+		s->reason = "fault";
+		s->fault = strdup(why);
+	}
+	session_end_leg(s, leg, how);
+	if (s->state == SESSION_OPEN)
+		session_watch(s);
+}
+
+static uint32_t target_drops(struct target *t, enum leg leg)
+{
+	struct leg_state *l = &session_of(t)->legs[leg];
+
+	return l->fd < 0 ? 0 : wire_drops(l->fd, &l->wire);
+}
+
+static void target_mark(struct target *t, enum flow flow, uint64_t bytes)
+{
+	session_of(t)->flows[flow].mark = bytes;
+}
+
+static int64_t target_active_ns(const struct target *t)
+{
+	return ((const struct session *)t)->active_ns;
+}
+
+static uint64_t target_bytes(const struct target *t, enum flow flow)
+{
+	return ((const struct session *)t)->flows[flow].bytes;
+}
+
+const struct target_ops session_target_ops = {
+	.silence = target_silence,
+	.bury = target_bury,
+	.hold = target_hold,
+	.end = target_end,
+	.drops = target_drops,
+	.mark = target_mark,
+	.active_ns = target_active_ns,
+	.bytes = target_bytes,
+};
+
+static void silent_long_enough(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd, (void)what;
+	session_close(s, ENDING_VANISH, s->reason);
+}
+
+bool session_fall_silent(struct session *s, enum leg which)
+{
+	struct timeval kept = { .tv_sec = SILENT_KEPT_S };
+	struct leg_state *leg = &s->legs[which];
+
+	if (leg->fd < 0 || !socket_is_tcp(leg->fd) ||
+	    wire_silence(s->relay->wire, leg->fd, &leg->wire, WIRE_BOTH) < GRADE_EQUIVALENT)
+		return false;
+	s->limit = event_new(s->relay->base, -1, 0, silent_long_enough, s);
+	if (!s->limit || event_add(s->limit, &kept))
+		return false;
+	wire_bury(s->relay->wire, leg->fd, &leg->wire, which == LEG_CLIENT ? s->proxy->fd : -1);
+	for (enum flow f = 0; f < FLOWS; f++)
+		s->flows[f].held = true;
+	return true;
+}
