@@ -79,7 +79,9 @@ struct wire_state {
  * another never opens a gap: the new cut is in place before the old is undone.
  * WIRE_IN alone and WIRE_OUT alone are one-way cuts. Where our own unacknowledged data would go on leaving (filter, WIRE_BOTH,
  * data in the send queue), the signature is added, too.
- * Returns the grade (also in st), or GRADE_REFUSED: nothing changed.
+ * A socket that listens or is still connecting has one cut, whatever the direction: neither SYN nor SYN-ACK
+ * gets anywhere. While silent, neither read from nor write to fd: reading sends window updates.
+ * Returns the grade (also in st), or GRADE_REFUSED: nothing changed. dirs 0 on a buried socket is refused.
  */
 enum grade wire_silence(const struct wire *w, int fd, struct wire_state *st, unsigned dirs);
 
@@ -93,7 +95,7 @@ enum grade wire_silence_listener(const struct wire *w, int fd, struct wire_state
  * never sends again. Does nothing when its send queue is empty; else, with filter and repair, puts
  * an empty socket with the same 4-tuple under the same descriptor number (dup3). listener: the listening socket that shares fd's local port, -1 if none:
  * it is shielded against this peer for the moment of the swap, so that no stray segment is answered with RST.
- * Returns the grade that holds now.
+ * Returns the grade that holds now. epoll(7) forgets fd with the old socket: take events off before.
  */
 enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int listener);
 
