@@ -1,10 +1,10 @@
 /*
  * One line an event, built whole and given to the sink at once. JSON goes through jansson; logfmt
  * is key=value with blanks between, quoted where a reader would otherwise lose his place. Bytes
- * that are no UTF-8 can only come from outside (a file's name, say): they are escaped in logfmt
- * and dropped with their field in JSON, which has no way to say them.
+ * that are no UTF-8 are escaped in logfmt; JSON has no way to say them (json.h).
  */
 #include "base/log.h"
+#include "base/json.h"
 #include "base/mono.h"
 #include "base/sink.h"
 #include <jansson.h>
@@ -123,38 +123,12 @@ static char *line_logfmt(
 	return NULL;
 }
 
-/* A field that cannot be written in JSON becomes null. */
-static void null_unwritable(json_t *line)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(line, key, value)
-	{
-		char *text = json_dumps(value, JSON_ENCODE_ANY);
-
-		if (!text)
-			json_object_set_new_nocheck(line, key, json_null());
-		free(text);
-	}
-}
-
 static char *line_json(
     const char *level, const char *wall, const char *event, const json_t *fields, size_t *len)
 {
-	json_t *line = json_pack("{s:s, s:s, s:s}", "time", wall, "level", level, "event", event);
-	char *text;
+	json_t *head = json_pack("{s:s, s:s, s:s}", "time", wall, "level", level, "event", event);
 
-	if (fields)
-		json_object_update(line, (json_t *)fields);
-	text = json_dumps(line, JSON_COMPACT);
-	if (!text && line) {
-		null_unwritable(line);
-		text = json_dumps(line, JSON_COMPACT);
-	}
-	json_decref(line);
-	*len = text ? strlen(text) : 0;
-	return text;
+	return json_dump_line(head, fields, len);
 }
 
 void log_event(struct log *l, enum log_level level, int64_t wall_ns, const char *event,
