@@ -277,7 +277,6 @@ struct proxy_spec *proxy_spec_copy(const struct proxy_spec *p)
 		proxy_spec_free(copy);
 		return NULL;
 	}
-	copy->where = p->where;
 	return copy;
 }
 
@@ -295,7 +294,6 @@ struct fault_spec *fault_spec_copy(const struct fault_spec *f)
 		fault_spec_free(copy);
 		return NULL;
 	}
-	copy->where = f->where;
 	return copy;
 }
 
