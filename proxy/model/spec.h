@@ -132,7 +132,8 @@ struct host_spec *config_find_host(const struct config *c, const char *name);
 struct proxy_spec *config_find_proxy(const struct config *c, const char *name);
 struct fault_spec *config_find_fault(const struct config *c, const char *name);
 
-/* Deep copies and comparison by value (where is not compared). Free with the matching function. */
+/* Deep copies (without where, whose file is the config's; NULL when out of memory) and comparison
+ * by value (where is not compared). Free with the matching function. */
 struct proxy_spec *proxy_spec_copy(const struct proxy_spec *p);
 struct fault_spec *fault_spec_copy(const struct fault_spec *f);
 void proxy_spec_free(struct proxy_spec *p);

@@ -7,7 +7,8 @@
  *
  * An NDJSON record: {"seq":17,"mono_ns":...,"wall":"2026-...Z","event":"session.opened", ...fields}.
  * Names and fields are a contract (the table in timeline.c; a test holds the manual to it). Losing a line
- * (full disk, closed pipe) is counted: sink.h, and told as events.lost once lines can be written again.
+ * (full disk, closed pipe) is counted: sink.h; the log is told at once (events.lost), and again, with
+ * the NDJSON sink, once lines can be written again.
  */
 #pragma once
 #include "base/log.h"
@@ -57,6 +58,7 @@ struct timeline {
 	struct sink *events; /* NULL: none */
 	uint64_t seq;
 	uint64_t lost_told;  /* how many lost lines events.lost has told */
+	bool losing;         /* lines are being lost; the log has said so */
 	/* Called for each event while set (demo, tests); fields is borrowed. */
 	void (*watch)(void *arg, enum event_id id, int64_t mono_ns, const struct json_t *fields);
 	void *watch_arg;
