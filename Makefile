@@ -18,7 +18,7 @@ endif
 VERSION := 0.1.0
 comma   := ,
 BUILD   := build/$(notdir $(CC))$(if $(SANITIZER),-$(subst $(comma),-,$(SANITIZER)))
-PKGS    := libevent libevent_core libevent_extra inih jansson
+PKGS    := libevent_core libevent_extra inih jansson
 
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -26,14 +26,23 @@ override CFLAGS += -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing
     -fno-common $(if $(SANITIZER),-fsanitize=$(SANITIZER) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 override CPPFLAGS += -D_GNU_SOURCE -DDEADPEER_VERSION='"$(VERSION)"' -iquote proxy
 override LDFLAGS += $(if $(SANITIZER),-fsanitize=$(SANITIZER))
-LDLIBS := $(shell pkg-config --libs libevent_core libevent_extra inih jansson 2>/dev/null) -lm
+LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
 SRC      := $(sort $(wildcard proxy/*/*.c))
 OBJ      := $(SRC:proxy/%.c=$(BUILD)/proxy/%.o)
 MAIN     := $(BUILD)/proxy/main.o
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
-HEADERS  := $(wildcard proxy/*/*.h tests/*/*.h)
+
+FORMATTED := $(sort $(wildcard proxy/*.c proxy/*/*.[ch] tests/*/*.[ch]))
+MAN       := man/deadpeer.1 man/deadpeer.ini.5
+BINDIR    := $(PREFIX)/bin
+MANDIR    := $(PREFIX)/share/man
+
+# Debian's own Python: pytest and its plugins come from packages.
+PYTHON := /usr/bin/python3
+PYTEST := DEADPEER=$(abspath $(BUILD)/deadpeer) PYTHONDONTWRITEBYTECODE=1 \
+    $(PYTHON) -m pytest -p no:cacheprovider -ra
 
 .PHONY: all
 all: deadpeer
@@ -53,13 +62,65 @@ $(BUILD)/%.o: %.c
 $(BUILD)/unit: $(UNIT_OBJ) $(OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs check)
 
+# The newcomer's command: whatever is missing is installed first, so the build is a make of its own.
+.PHONY: demo
+demo:
+	@scripts/bootstrap build
+	@$(MAKE) --no-print-directory deadpeer
+	./deadpeer demo
+
+# All the parts below, one after the other; each has a time limit, and the last line sums up.
+.PHONY: test
+test:
+	@scripts/bootstrap test
+	+@$(PYTHON) scripts/run-tests
+
 .PHONY: test-unit
 test-unit: $(BUILD)/unit
 	$<
 
+# NET_ARGS and E2E_ARGS go to pytest: make test-e2e E2E_ARGS='-k redis -x'
+.PHONY: test-net test-e2e
+test-net: $(BUILD)/deadpeer
+	$(PYTEST) -m 'not long' tests/net $(NET_ARGS)
+
+test-e2e: $(BUILD)/deadpeer
+	$(PYTEST) -m 'not long' tests/e2e $(E2E_ARGS)
+
+.PHONY: test-long
+test-long: $(BUILD)/deadpeer
+	$(PYTEST) -m long tests/net tests/e2e
+	scripts/check-bootstrap --fresh
+
+.PHONY: check-layers check-style check-docs check-bootstrap
+check-layers:
+	scripts/check-layers --self-test
+	scripts/check-layers
+
+check-style:
+	scripts/check-style $(FORMATTED)
+
+check-docs: $(BUILD)/deadpeer
+	mandoc -Tlint -W warning $(MAN)
+	scripts/check-docs $(BUILD)/deadpeer
+
+check-bootstrap:
+	scripts/check-bootstrap
+
 .PHONY: format
 format:
-	clang-format -i $(SRC) $(UNIT_SRC) $(HEADERS) proxy/main.c
+	clang-format -i $(FORMATTED)
+
+.PHONY: install uninstall
+install: $(BUILD)/deadpeer
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
+	install -m 755 $(BUILD)/deadpeer $(DESTDIR)$(BINDIR)/deadpeer
+	install -m 644 man/deadpeer.1 $(DESTDIR)$(MANDIR)/man1/deadpeer.1
+	install -m 644 man/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
+	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
 
 .PHONY: clean
 clean:
