@@ -78,7 +78,8 @@ static int tcp_listen_on(const union sockaddr_any *want, socklen_t len, bool v6o
 
 	if (fd < 0)
 		return -1;
-	if (listen(fd, backlog) < 0 || getsockname(fd, &bound->sa, &bound_len) < 0) {
+	if ((backlog >= 0 && listen(fd, backlog) < 0) ||
+	    getsockname(fd, &bound->sa, &bound_len) < 0) {
 		close_quietly(fd);
 		return -1;
 	}

@@ -13,6 +13,7 @@
  * (socket_refuse), also when the kernel chose it (a port 0 is bound twice: inet_csk_get_port()
  * keeps only a port that was asked for). a->any: [::] with IPV6_V6ONLY off, 0.0.0.0 where there is no IPv6. Unix: a
  * stale socket file (nobody answers: ECONNREFUSED) is removed first, a live one is EADDRINUSE. *bound gets the address with the real port.
+ * A negative backlog (TCP only) binds without listening, as if socket_refuse() had been called; socket_relisten() listens.
  * ADDR_NAME must have been resolved to ADDR_IP before.
  */
 int socket_listen(const struct addr *a, int backlog, union sockaddr_any *bound);

@@ -149,8 +149,10 @@ static void listen_again(struct proxy *p)
 {
 	if (!is_tcp(p))
 		open_unix(p);
-	else if (!p->listening)
-		p->listening = !socket_relisten(p->fd, (int)p->spec->backlog);
+	else if (!p->listening && socket_relisten(p->fd, (int)p->spec->backlog))
+		tell(p, EVENT_ACCEPT_PAUSED, strerror(errno));
+	else
+		p->listening = true;
 }
 
 static void stop_listening(struct proxy *p)

@@ -173,7 +173,7 @@ static void flow_finish(struct session *s, enum flow f)
 		flow_run(s, f);
 }
 
-void session_end_leg(struct session *s, enum leg which, enum ending how)
+static void leg_end(struct session *s, enum leg which, enum ending how)
 {
 	struct leg_state *leg = &s->legs[which];
 	bool silent = leg->wire.dirs & WIRE_OUT;
@@ -181,11 +181,6 @@ void session_end_leg(struct session *s, enum leg which, enum ending how)
 	if (leg->over) {
 		if (leg->later && how == ENDING_VANISH)
 			leg->later = 1 + how;
-		return;
-	}
-	if (how == ENDING_FINISH) {
-		if (s->state == SESSION_OPEN)
-			flow_finish(s, which == LEG_CLIENT ? FLOW_DOWNSTREAM : FLOW_UPSTREAM);
 		return;
 	}
 	if (s->dial) { /* whichever ends: nobody waits for the other any more */
@@ -202,6 +197,16 @@ void session_end_leg(struct session *s, enum leg which, enum ending how)
 		leg->later = 1 + how;
 	else if (leg->fd >= 0)
 		leg_close(s, leg, how);
+}
+
+void session_end_leg(struct session *s, enum leg which, enum ending how)
+{
+	if (how == ENDING_FINISH) {
+		if (s->state == SESSION_OPEN)
+			flow_finish(s, which == LEG_CLIENT ? FLOW_DOWNSTREAM : FLOW_UPSTREAM);
+		return;
+	}
+	leg_end(s, which, how);
 	if (s->legs[LEG_CLIENT].fd < 0 && s->legs[LEG_SERVER].fd < 0)
 		session_over(s);
 	else if (s->state != SESSION_DEAD && s->state != SESSION_OVER)
@@ -225,12 +230,11 @@ void session_close(struct session *s, enum ending how, const char *reason)
 		struct leg_state *leg = &s->legs[l];
 
 		/* What is silent stays so to the end: its host is dead, or cut off. */
-		session_end_leg(s, l, how);
+		leg_end(s, l, how);
 		if (leg->later)
 			leg_close(s, leg, ENDING_VANISH);
 	}
-	if (s->state != SESSION_OVER)
-		session_over(s);
+	session_over(s);
 }
 
 void session_unreachable(struct session *s, int err)

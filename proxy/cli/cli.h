@@ -1,0 +1,25 @@
+/*
+ * The command line: one row for each subcommand in main.c, one file for each here. Every
+ * subcommand takes its own name as argv[0], prints results on stdout and complaints on stderr, and
+ * returns the process's exit code.
+ */
+#pragma once
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1, /* it could not be done, or the answer is no */
+	EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
+};
+
+int serve_main(int argc, char **argv);
+int check_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
+int demo_main(int argc, char **argv);
+
+/* "deadpeer serve: MESSAGE" on stderr; returns EXIT_USAGE. */
+int cli_usage_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct conf_errors;
+
+/* Every message on a line of its own on stderr. */
+void cli_print_errors(const struct conf_errors *errors);

@@ -1,0 +1,325 @@
+/*
+ * deadpeer serve: the life of the process.
+ *
+ *   options -> sinks -> wire_probe -> control_apply -> ready -> loop -> drain -> end
+ *
+ * SIGTERM, SIGINT: drain, then end; a second one ends at once. SIGHUP: the file again. SIGUSR1: every session to the
+ * log.
+ */
+#include "base/mono.h"
+#include "base/rng.h"
+#include "base/sink.h"
+#include "cli/cli.h"
+#include "cli/ports_file.h"
+#include "cli/serve_options.h"
+#include "control/command.h"
+#include "faults/catalogue.h"
+#include "kernel/socket.h"
+#include "relay/proxy.h"
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+enum { ON_TERM, ON_INT, ON_HUP, ON_USR1, N_SIGNALS };
+
+struct serve {
+	int argc;
+	char **argv;
+	const char *file;
+	struct log log;
+	struct timeline timeline;
+	struct wire wire;
+	struct relay *relay;
+	struct control control;
+	struct event *signals[N_SIGNALS];
+	struct event *flush, *deadline;
+	bool draining;
+	const char *stop_reason;
+};
+
+/* --- the end --- */
+
+static void stop_now(struct serve *s, const char *reason)
+{
+	s->stop_reason = reason;
+	event_base_loopbreak(s->relay->base);
+}
+
+static void drained(void *arg)
+{
+	stop_now(arg, "drained");
+}
+
+static void drain_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	stop_now(arg, "drain_timeout");
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct serve *s = arg;
+	int64_t left_ns = s->control.config->settings.drain_timeout_ns;
+	struct timeval left = { left_ns / NS_PER_S, left_ns % NS_PER_S / NS_PER_US };
+	struct proxy *p;
+
+	(void)sig, (void)what;
+	if (s->draining) {
+		stop_now(s, "second_signal");
+		return;
+	}
+	s->draining = true;
+	TAILQ_FOREACH(p, &s->relay->proxies, in_relay)
+		proxy_close_listener(p);
+	if (!relay_live_sessions(s->relay)) {
+		stop_now(s, "drained");
+		return;
+	}
+	s->relay->idle = drained;
+	s->relay->idle_arg = s;
+	event_add(s->deadline, &left);
+}
+
+/* --- the other signals --- */
+
+static void log_level_from(struct serve *s)
+{
+	const struct settings *set = &s->control.config->settings;
+
+	s->log.level = set->log_level;
+	s->log.format = set->log_format;
+	s->relay->splice = set->splice;
+	s->relay->engine.observe_interval_ns = set->observe_interval_ns;
+}
+
+static void tell_rejected(struct serve *s, const struct conf_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		timeline_record(&s->timeline, EVENT_CONFIG_REJECTED,
+		    json_pack("{s:s, s:s}", "file", s->file, "error", errors->message[i]));
+}
+
+static void say_ports(struct serve *s);
+
+static void on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct serve *s = arg;
+	struct conf_errors errors = { 0 };
+	struct config *wanted;
+
+	(void)sig, (void)what;
+	if (s->draining)
+		return;
+	if (!s->file || !strcmp(s->file, "-")) {
+		conf_errors_add(&errors, "there is no file to read again (started without -c FILE)");
+	} else {
+		wanted = serve_reload(s->argc, s->argv, &errors);
+		if (wanted && control_apply(&s->control, wanted, &errors)) {
+			log_level_from(s);
+			say_ports(s);
+		} else {
+			config_free(wanted);
+		}
+	}
+	tell_rejected(s, &errors);
+	conf_errors_free(&errors);
+}
+
+static void on_usr1(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig, (void)what;
+	relay_dump(((struct serve *)arg)->relay);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct serve *s = arg;
+
+	(void)fd, (void)what;
+	sink_flush(s->log.sink);
+	if (s->timeline.events)
+		sink_flush(s->timeline.events);
+}
+
+/* --- the beginning --- */
+
+static int fail(const char *what, const char *why)
+{
+	fprintf(stderr, "deadpeer serve: %s: %s\n", what, why);
+	return EXIT_FAILED;
+}
+
+static int open_sinks(struct serve *s, const struct settings *set)
+{
+	const char *err;
+
+	s->log = (struct log){ .level = set->log_level, .format = set->log_format };
+	s->log.sink = sink_open("stderr", &err);
+	if (!s->log.sink)
+		return fail("stderr", err);
+	s->timeline.log = &s->log;
+	if (set->events) {
+		s->timeline.events = sink_open(set->events, &err);
+		if (!s->timeline.events)
+			return fail(set->events, err);
+	}
+	return 0;
+}
+
+static json_t *grades(const struct wire *w)
+{
+	static const struct {
+		const char *name;
+		sa_family_t family;
+	} families[] = { { "ipv4", AF_INET }, { "ipv6", AF_INET6 } };
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < 2; i++)
+		json_object_set_new(o, families[i].name,
+		    json_string(grade_names[wire_grade(w, families[i].family, WIRE_BOTH)]));
+	return o;
+}
+
+static void tell_start(struct serve *s, const struct settings *set)
+{
+	struct utsname u;
+
+	uname(&u);
+	if (timeline_wants(&s->timeline, EVENT_START))
+		timeline_record(&s->timeline, EVENT_START,
+		    json_pack("{s:s, s:s, s:I, s:i, s:o, s:s?}", "version", DEADPEER_VERSION, "kernel",
+			u.release, "seed", (json_int_t)set->seed, "pid", (int)getpid(), "wire",
+			grades(&s->wire), "config", s->file));
+}
+
+static int probe_wire(struct serve *s, const struct settings *set)
+{
+	static const enum grade best[] = { GRADE_EXACT, GRADE_EXACT, GRADE_EQUIVALENT, GRADE_PARTIAL };
+
+	wire_probe(&s->wire);
+	wire_limit(&s->wire, best[set->rung]);
+	if (set->rung == RUNG_EXACT && wire_grade(&s->wire, AF_INET, WIRE_BOTH) != GRADE_EXACT)
+		return fail("rung = exact", "this needs CAP_NET_ADMIN (see deadpeer doctor)");
+	return 0;
+}
+
+static bool add_signal(struct serve *s, int slot, int sig, event_callback_fn cb)
+{
+	s->signals[slot] = evsignal_new(s->relay->base, sig, cb, s);
+	return s->signals[slot] && !event_add(s->signals[slot], NULL);
+}
+
+static bool add_events(struct serve *s)
+{
+	struct timeval half_second = { .tv_usec = 500 * 1000 };
+
+	s->deadline = event_new(s->relay->base, -1, 0, drain_due, s);
+	s->flush = event_new(s->relay->base, -1, EV_PERSIST, on_flush, s);
+	return s->deadline && s->flush && !event_add(s->flush, &half_second) &&
+	    add_signal(s, ON_TERM, SIGTERM, on_stop) && add_signal(s, ON_INT, SIGINT, on_stop) &&
+	    add_signal(s, ON_HUP, SIGHUP, on_hup) && add_signal(s, ON_USR1, SIGUSR1, on_usr1);
+}
+
+/* Where it listens, for people and for scripts. */
+static void say_ports(struct serve *s)
+{
+	const char *path = s->control.config->settings.ports_file;
+	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
+	struct proxy *p;
+
+	TAILQ_FOREACH(p, &s->relay->proxies, in_relay)
+		printf("%s listening on %s, upstream %s\n", p->spec->name,
+		    addr_format_sa(bound, sizeof(bound), &p->bound.sa),
+		    addr_format(up, sizeof(up), &p->spec->upstream));
+	puts("ready");
+	fflush(stdout);
+	if (path && ports_file_write(path, s->relay))
+		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
+	if (timeline_wants(&s->timeline, EVENT_READY))
+		timeline_record(&s->timeline, EVENT_READY,
+		    json_pack("{s:i}", "proxies", (int)s->control.config->n_proxies));
+}
+
+static int start(struct serve *s, struct config *config)
+{
+	struct conf_errors errors = { 0 };
+	const char *err;
+	int rc = 0;
+
+	s->relay = relay_new(&s->timeline, &s->wire, &config->settings, &err);
+	if (!s->relay || !add_events(s)) {
+		config_free(config);
+		return fail("start", s->relay ? "no memory for the loop's events" : err);
+	}
+	s->control = (struct control){ .relay = s->relay, .timeline = &s->timeline };
+	if (!control_apply(&s->control, config, &errors)) {
+		config_free(config);
+		rc = EXIT_FAILED;
+	}
+	cli_print_errors(&errors);
+	conf_errors_free(&errors);
+	return rc;
+}
+
+static void tell_stop(struct serve *s)
+{
+	if (timeline_wants(&s->timeline, EVENT_STOP))
+		timeline_record(&s->timeline, EVENT_STOP,
+		    json_pack("{s:s, s:I}", "reason", s->stop_reason ? s->stop_reason : "error", "sessions",
+			(json_int_t)(s->relay ? s->relay->sessions : 0)));
+}
+
+static void end(struct serve *s)
+{
+	if (s->relay && s->control.config) {
+		tell_stop(s);
+		if (s->control.config->settings.ports_file)
+			unlink(s->control.config->settings.ports_file);
+	}
+	for (int i = 0; i < N_SIGNALS; i++)
+		if (s->signals[i])
+			event_free(s->signals[i]);
+	if (s->flush)
+		event_free(s->flush);
+	if (s->deadline)
+		event_free(s->deadline);
+	if (s->relay)
+		s->relay->idle = NULL;
+	relay_free(s->relay);
+	control_free(&s->control);
+	sink_close(s->timeline.events);
+	sink_close(s->log.sink);
+}
+
+int serve_main(int argc, char **argv)
+{
+	struct serve s = { .argc = argc, .argv = argv };
+	struct config *config = NULL;
+	enum serve_parsed parsed = serve_parse(argc, argv, &config, &s.file);
+	int rc;
+
+	if (parsed != SERVE_RUN)
+		return parsed == SERVE_HELP ? EXIT_DONE : EXIT_USAGE;
+	if (!config->settings.seed)
+		config->settings.seed = rng_new_seed();
+	socket_raise_nofile();
+	rc = open_sinks(&s, &config->settings);
+	if (!rc)
+		rc = probe_wire(&s, &config->settings);
+	if (rc) {
+		config_free(config);
+	} else {
+		tell_start(&s, &config->settings);
+		rc = start(&s, config);
+	}
+	if (!rc) {
+		say_ports(&s);
+		event_base_dispatch(s.relay->base);
+	}
+	end(&s);
+	return rc;
+}

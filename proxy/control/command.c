@@ -1,0 +1,198 @@
+/*
+ * Applying a configuration: first everything that can fail (bind the new addresses, ask whether
+ * the wire can do the new faults), then everything that cannot. See command.h.
+ */
+#include "control/command.h"
+#include "base/mono.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What happens to one wanted proxy. */
+struct plan {
+	const struct proxy_spec *spec;
+	struct proxy *now;      /* of that name; NULL: none */
+	struct proxy *prepared; /* NULL: `now` is kept */
+};
+
+static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
+{
+	char x[ADDR_TEXT_MAX], y[ADDR_TEXT_MAX];
+
+	return !strcmp(addr_format(x, sizeof(x), &a->listen), addr_format(y, sizeof(y), &b->listen));
+}
+
+static bool prepare(struct control *c, const struct config *wanted, struct plan *plans,
+    struct conf_errors *errors)
+{
+	char err[512];
+
+	for (size_t i = 0; i < wanted->n_proxies; i++) {
+		struct plan *p = &plans[i];
+
+		p->spec = wanted->proxies[i];
+		p->now = relay_find_proxy(c->relay, p->spec->name);
+		if (p->now && same_listen(p->spec, proxy_spec_of(p->now)))
+			continue;
+		p->prepared = proxy_prepare(c->relay, p->spec, err, sizeof(err));
+		if (!p->prepared)
+			conf_errors_add(errors, "%s", err);
+	}
+	return !errors->count;
+}
+
+static void unprepare(const struct config *wanted, struct plan *plans)
+{
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].prepared)
+			proxy_stop(plans[i].prepared, NULL);
+}
+
+/* Can the wire do what every fault asks, on every proxy that there will be? */
+static bool faults_possible(struct control *c, const struct config *wanted, const struct plan *plans,
+    struct conf_errors *errors)
+{
+	char why[256];
+
+	for (size_t f = 0; f < wanted->n_faults; f++)
+		for (size_t i = 0; i < wanted->n_proxies; i++) {
+			struct proxy *p = plans[i].prepared ? plans[i].prepared : plans[i].now;
+
+			if (!engine_refuses(&c->relay->engine, wanted->faults[f], proxy_door(p), why,
+				sizeof(why)))
+				continue;
+			conf_errors_add(errors, "fault %s: %s", wanted->faults[f]->name, why);
+			if (timeline_wants(c->timeline, EVENT_FAULT_REFUSED))
+				timeline_record(c->timeline, EVENT_FAULT_REFUSED,
+				    json_pack("{s:s, s:s, s:s}", "fault", wanted->faults[f]->name, "type",
+					wanted->faults[f]->type->name, "reason", why));
+			break;
+		}
+	return !errors->count;
+}
+
+static unsigned lift_unwanted(struct control *c, const struct config *wanted)
+{
+	struct fault *f, *next;
+	unsigned n = 0;
+
+	for (f = TAILQ_FIRST(&c->relay->engine.faults); f; f = next) {
+		const struct fault_spec *s = config_find_fault(wanted, f->spec->name);
+
+		next = TAILQ_NEXT(f, in_engine);
+		if (s && fault_spec_equal(s, f->spec))
+			continue;
+		engine_lift(&c->relay->engine, f, s ? "changed" : "removed", mono_now_ns());
+		n++;
+	}
+	return n;
+}
+
+static unsigned stop_unwanted(struct control *c, const struct config *wanted)
+{
+	struct proxy *p;
+	unsigned n = 0;
+
+	for (size_t i = 0; c->config && i < c->config->n_proxies; i++) {
+		const char *name = c->config->proxies[i]->name;
+
+		if (config_find_proxy(wanted, name) || !(p = relay_find_proxy(c->relay, name)))
+			continue;
+		proxy_stop(p, "removed");
+		n++;
+	}
+	return n;
+}
+
+static unsigned arm_wanted(struct control *c, const struct config *wanted, struct conf_errors *errors)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < wanted->n_faults; i++) {
+		if (engine_find(&c->relay->engine, wanted->faults[i]->name))
+			continue;
+		if (engine_arm(&c->relay->engine, wanted->faults[i], mono_now_ns()))
+			n++;
+		else
+			conf_errors_add(errors, "fault %s: out of memory", wanted->faults[i]->name);
+	}
+	return n;
+}
+
+static void tell_reloaded(struct control *c, const struct config *wanted, unsigned added,
+    unsigned removed, unsigned armed, unsigned lifted)
+{
+	char restart[128];
+	json_t *o;
+
+	if (!timeline_wants(c->timeline, EVENT_CONFIG_RELOADED))
+		return;
+	o = json_pack("{s:s?, s:i, s:i, s:i, s:i, s:i}", "file", wanted->file, "added", (int)added,
+	    "removed", (int)removed, "kept", (int)(wanted->n_proxies - added), "faults_armed", (int)armed,
+	    "faults_lifted", (int)lifted);
+	if (*control_restart_needed(c->config, wanted, restart, sizeof(restart)))
+		json_object_set_new(o, "needs_restart", json_string(restart));
+	timeline_record(c->timeline, EVENT_CONFIG_RELOADED, o);
+}
+
+/* Faults come before the addresses that they gate, and go before the addresses that stay. */
+static void commit(struct control *c, struct config *wanted, struct plan *plans,
+    struct conf_errors *errors)
+{
+	unsigned added = 0, lifted = lift_unwanted(c, wanted), removed = stop_unwanted(c, wanted), armed;
+
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].now && plans[i].prepared)
+			proxy_stop(plans[i].now, "moved");
+		else if (plans[i].now && !proxy_spec_equal(plans[i].spec, proxy_spec_of(plans[i].now)) &&
+		    !proxy_update(plans[i].now, plans[i].spec))
+			conf_errors_add(errors, "proxy %s: out of memory", plans[i].spec->name);
+	armed = arm_wanted(c, wanted, errors);
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].prepared) {
+			proxy_start(plans[i].prepared);
+			added++;
+		}
+	relay_schedule(c->relay);
+	if (c->config)
+		tell_reloaded(c, wanted, added, removed, armed, lifted);
+}
+
+bool control_apply(struct control *c, struct config *wanted, struct conf_errors *errors)
+{
+	struct plan *plans = calloc(wanted->n_proxies + 1, sizeof(*plans));
+	bool ok = plans && prepare(c, wanted, plans, errors) &&
+	    faults_possible(c, wanted, plans, errors);
+
+	if (ok) {
+		commit(c, wanted, plans, errors);
+		config_free(c->config);
+		c->config = wanted;
+	} else if (plans) {
+		unprepare(wanted, plans);
+	} else {
+		conf_errors_add(errors, "out of memory");
+	}
+	free(plans);
+	return ok;
+}
+
+char *control_restart_needed(const struct config *now, const struct config *wanted, char *buf,
+    size_t size)
+{
+	static const char *const fixed[] = { "seed", "events", "ports_file", "rung" };
+	size_t len = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
+		if (!field_equal(field_find(settings_fields, fixed[i]), &now->settings, &wanted->settings))
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? "," : "", fixed[i]);
+	return buf;
+}
+
+void control_free(struct control *c)
+{
+	config_free(c->config);
+	c->config = NULL;
+}
