@@ -231,14 +231,14 @@ static void say_ports(struct serve *s)
 	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
 	struct proxy *p;
 
+	if (path && ports_file_write(path, s->relay))
+		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
 	TAILQ_FOREACH(p, &s->relay->proxies, in_relay)
 		printf("%s listening on %s, upstream %s\n", p->spec->name,
 		    addr_format_sa(bound, sizeof(bound), &p->bound.sa),
 		    addr_format(up, sizeof(up), &p->spec->upstream));
 	puts("ready");
 	fflush(stdout);
-	if (path && ports_file_write(path, s->relay))
-		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
 	if (timeline_wants(&s->timeline, EVENT_READY))
 		timeline_record(&s->timeline, EVENT_READY,
 		    json_pack("{s:i}", "proxies", (int)s->control.config->n_proxies));
