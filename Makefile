@@ -33,6 +33,8 @@ OBJ      := $(SRC:proxy/%.c=$(BUILD)/proxy/%.o)
 MAIN     := $(BUILD)/proxy/main.o
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 HEADERS  := $(wildcard proxy/*/*.h tests/*/*.h)
 
 .PHONY: all
@@ -57,9 +59,23 @@ $(BUILD)/unit: $(UNIT_OBJ) $(OBJ)
 test-unit: $(BUILD)/unit
 	$<
 
+# The load generator is part of no layer of the proxy and links nothing of it.
+$(BUILD)/loadgen: $(BENCH_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+BENCH := tests/bench/run --loadgen $(BUILD)/loadgen --deadpeer $(BUILD)/deadpeer
+
+.PHONY: bench
+bench: $(BUILD)/loadgen $(BUILD)/deadpeer
+	$(BENCH)
+
+.PHONY: test-bench
+test-bench: $(BUILD)/loadgen $(BUILD)/deadpeer
+	$(BENCH) --quick
+
 .PHONY: format
 format:
-	clang-format -i $(SRC) $(UNIT_SRC) $(HEADERS) proxy/main.c
+	clang-format -i $(SRC) $(UNIT_SRC) $(BENCH_SRC) $(HEADERS) proxy/main.c
 
 .PHONY: clean
 clean:
