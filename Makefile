@@ -60,6 +60,7 @@ test-unit: $(BUILD)/unit
 	$<
 
 # The load generator is part of no layer of the proxy and links nothing of it.
+$(BENCH_OBJ): override CFLAGS += -O3
 $(BUILD)/loadgen: $(BENCH_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 

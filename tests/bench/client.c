@@ -28,7 +28,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES   (256 * 1024)
+#define CHUNK_BYTES   (1024 * 1024)
 #define BATCH         256
 #define IDLE_WINDOW   256 /* idle: sessions being opened at a time; a backlog takes them */
 #define REST_LIMIT_NS UINT64_C(1000000000)
@@ -114,7 +114,7 @@ static size_t next_bytes(struct client *cl, const struct connection *c, uint64_t
 		n = sizeof(c->hello) - c->out;
 		memcpy(cl->chunk, (const uint8_t *)&c->hello + c->out, n);
 	}
-	room = CHUNK_BYTES - n;
+	room = (is_sink(c) ? cl->load->size_bytes : CHUNK_BYTES) - n;
 	if (limit - data < room)
 		room = limit - data;
 	pattern_fill(cl->chunk + n, room, c->hello.seed, data);

@@ -136,6 +136,8 @@ static bool peer_read(struct server *s, struct peer *p)
 		if (skip < 0)
 			return false;
 	}
+	if (skip && p->hello.kind == STREAM_SINK)
+		setsockopt(p->fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 262144 }, sizeof(int));
 	if (n == skip)
 		return true;
 	if (p->hello.kind == STREAM_ECHO)
