@@ -44,6 +44,9 @@ PYTHON := /usr/bin/python3
 PYTEST := DEADPEER=$(abspath $(BUILD)/deadpeer) PYTHONDONTWRITEBYTECODE=1 \
     $(PYTHON) -m pytest -p no:cacheprovider -ra
 
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
+
 .PHONY: all
 all: deadpeer
 
@@ -121,6 +124,25 @@ install: $(BUILD)/deadpeer
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
 	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
+
+# The load generator is part of no layer of the proxy and links nothing of it.
+$(BENCH_OBJ): override CFLAGS += -O3
+$(BUILD)/loadgen: $(BENCH_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+BENCH := tests/bench/run --loadgen $(BUILD)/loadgen --deadpeer $(BUILD)/deadpeer
+
+.PHONY: bench
+bench: $(BUILD)/loadgen $(BUILD)/deadpeer
+	$(BENCH)
+
+.PHONY: test-bench
+test-bench: $(BUILD)/loadgen $(BUILD)/deadpeer
+	$(BENCH) --quick
+
+.PHONY: format
+format:
+	clang-format -i $(SRC) $(UNIT_SRC) $(BENCH_SRC) $(HEADERS) proxy/main.c
 
 .PHONY: clean
 clean:

@@ -1,0 +1,152 @@
+"""The processes of a run: the far end's server, the relays, the load. Each is started pinned to
+its core, dies with this script whatever ends it, and is ended by its pid."""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+START_SECONDS = 10
+STOP_SECONDS = 10
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+HAPROXY = """\
+global
+    nbthread 1
+    maxconn 9600
+    maxpipes 100
+{tuning}
+defaults
+    mode tcp
+    timeout connect 10s
+    timeout client 300s
+    timeout server 300s
+    maxconn 9600
+{options}
+listen bench
+    bind fd@{fd}
+    server far 127.0.0.1:{upstream}
+"""
+
+
+class Failed(Exception):
+    """A relay failed or the bytes were wrong: what the run has to report."""
+
+
+def cores():
+    """The core for the relay and the core for the load (the same one if there is only one)."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1]
+
+
+def start(command, core, **options):
+    def prepare():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.sched_setaffinity(0, {core})
+
+    return subprocess.Popen(command, preexec_fn=prepare, **options)
+
+
+def read_line(process, what):
+    """One line of the process' stdout, or Failed after START_SECONDS."""
+    line, until = b"", time.monotonic() + START_SECONDS
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], max(0, until - time.monotonic()))
+        byte = os.read(process.stdout.fileno(), 1) if ready else b""
+        if not byte:
+            raise Failed(f"{what} did not come up")
+        line += byte
+    return line.decode().strip()
+
+
+class Server:
+    """The far end: echo and sink on a port of the kernel's choice; ends with its stdin."""
+
+    def __init__(self, loadgen, core):
+        self.process = start([loadgen, "serve"], core, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+        self.port = int(read_line(self.process, "the load's server"))
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(STOP_SECONDS)
+
+
+class Relay:
+    """A running relay: .port to connect to, .pid to measure."""
+
+    process = None
+    port = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stop(self):
+        if self.process.poll() is not None:
+            raise Failed(f"the relay ended by itself: status {self.process.returncode}")
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Failed(f"the relay did not end within {STOP_SECONDS} s of SIGTERM") from None
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+class Deadpeer(Relay):
+    def __init__(self, binary, upstream, core, scratch):
+        command = [binary, "serve", "--listen", "127.0.0.1:0",
+                   "--upstream", f"127.0.0.1:{upstream}", "--log-level", "warn",
+                   "--ports-file", os.path.join(scratch, "ports"), "--drain-timeout", "1s"]
+        self.process = start(command, core, stdout=subprocess.PIPE)
+        while read_line(self.process, "deadpeer") != "ready":
+            pass
+        with open(os.path.join(scratch, "ports"), encoding="ascii") as ports:
+            self.port = int(ports.read().rsplit(":", 1)[1])
+
+
+class Haproxy(Relay):
+    """It inherits its listening socket, bound to a port that nobody else can take meanwhile."""
+
+    def __init__(self, upstream, core, scratch, options="", tuning=""):
+        path = os.path.join(scratch, "haproxy.cfg")
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port = listener.getsockname()[1]
+            with open(path, "w", encoding="ascii") as config:
+                config.write(HAPROXY.format(options=options, tuning=tuning, upstream=upstream,
+                                            fd=listener.fileno()))
+            self.process = start(["haproxy", "-db", "-q", "-f", path], core,
+                                 pass_fds=[listener.fileno()])
+            self.wait_until_accepting()
+
+    def wait_until_accepting(self):
+        until = time.monotonic() + START_SECONDS
+        while self.process.poll() is None and time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.005)
+        raise Failed("haproxy did not come up")
+
+
+def run_load(loadgen, core, kind, port, **options):
+    """One run of the load: what it measured, or Failed with what went wrong."""
+    command = [loadgen, kind, "--port", str(port)]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    load = start(command, core, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = load.communicate()
+    if load.returncode != 0:
+        raise Failed(f"{kind}: {err.decode().strip() or load.returncode}")
+    return json.loads(out)

@@ -1,0 +1,51 @@
+"""What is measured, and what deadpeer may cost of what haproxy costs."""
+
+from dataclasses import dataclass, field
+
+GB = 10**9
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Work:
+    name: str
+    kind: str               # loadgen's word for it
+    unit: str
+    scale: float            # measured in nanoseconds or bytes for each unit, times this
+    count: int              # of a full round
+    quick: int              # of a quick one
+    targets: dict           # against "best" or "default" haproxy: at most this ratio
+    options: dict = field(default_factory=dict)
+    measure: str = "cpu_ns"
+
+    def arguments(self, quick):
+        """loadgen's options, without port and pid."""
+        amount = self.quick if quick else self.count
+        options = dict(self.options, count=amount)
+        if self.kind == "idle":
+            options = {"connections": amount, "size": 64}
+        elif self.kind != "connect":
+            options["warm"] = amount // 10
+        return options
+
+    def cost(self, result):
+        return result[self.measure] / result["units"] * self.scale
+
+
+NS_PER_GB = GB / 1e9
+NS_PER_1000 = 1000 / 1e9
+
+WORKS = [
+    Work("bulk, 1 connection", "bulk", "CPU s/GB", NS_PER_GB, 1200 * MIB, 16 * MIB,
+         {"best": 1.0, "default": 0.5}, {"connections": 1}),
+    Work("bulk, 16 connections", "bulk", "CPU s/GB", NS_PER_GB, 1200 * MIB, 16 * MIB,
+         {"best": 1.0, "default": 0.5}, {"connections": 16}),
+    Work("64 B request/response, 64 connections", "exchange", "CPU s/1000", NS_PER_1000,
+         32000, 640, {"best": 1.0}, {"connections": 64, "size": 64}),
+    Work("4 KiB request/response, 64 connections", "exchange", "CPU s/1000", NS_PER_1000,
+         32000, 640, {"best": 1.0}, {"connections": 64, "size": 4096}),
+    Work("connect, exchange, close", "connect", "CPU s/1000", NS_PER_1000,
+         4000, 200, {"best": 1.0}, {"connections": 16, "size": 64}),
+    Work("idle session", "idle", "KiB", 1 / 1024, 9000, 200,
+         {"best": 0.35}, measure="memory_bytes"),
+]
