@@ -128,7 +128,7 @@ uninstall:
 # The load generator is part of no layer of the proxy and links nothing of it.
 $(BENCH_OBJ): override CFLAGS += -O3
 $(BUILD)/loadgen: $(BENCH_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 BENCH := tests/bench/run --loadgen $(BUILD)/loadgen --deadpeer $(BUILD)/deadpeer
 
@@ -139,10 +139,6 @@ bench: $(BUILD)/loadgen $(BUILD)/deadpeer
 .PHONY: test-bench
 test-bench: $(BUILD)/loadgen $(BUILD)/deadpeer
 	$(BENCH) --quick
-
-.PHONY: format
-format:
-	clang-format -i $(SRC) $(UNIT_SRC) $(BENCH_SRC) $(HEADERS) proxy/main.c
 
 .PHONY: clean
 clean:
