@@ -69,7 +69,8 @@ static bool queue_reserve(struct sink *s, size_t more)
 		return false;
 	if (s->len + more <= s->room)
 		return true;
-	memmove(s->data, s->data + s->sent, s->len - s->sent);
+	if (s->sent > 0)
+		memmove(s->data, s->data + s->sent, s->len - s->sent);
 	s->len -= s->sent;
 	s->sent = 0;
 	if (s->len + more <= s->room)

@@ -18,7 +18,7 @@ struct check {
 struct subject {
 	const void *spec;
 	struct where where;
-	char title[96];
+	char title[96]; /* "": none */
 };
 
 void conf_error_at(struct conf_errors *e, const struct where *at, const char *title,
@@ -34,9 +34,8 @@ void conf_error_at(struct conf_errors *e, const struct where *at, const char *ti
 		return;
 	if (at->line)
 		snprintf(line, sizeof(line), ":%d", at->line);
-	bool titled = title && *title;
 	conf_errors_add(e, "%s%s%s%s%s%s%s%s%s", at->file ? at->file : "", line,
-	    at->file ? ": " : "", titled ? "[" : "", titled ? title : "", titled ? "] " : "",
+	    at->file ? ": " : "", title ? "[" : "", title ? title : "", title ? "] " : "",
 	    key ? key : "", key ? ": " : "", text);
 	free(text);
 }
@@ -90,7 +89,7 @@ __attribute__((format(printf, 4, 5))) static void fail(
 	if (place)
 		at.line = place->line;
 	if (len >= 0)
-		conf_error_at(k->errors, &at, s->title, key, "%s", text);
+		conf_error_at(k->errors, &at, *s->title ? s->title : NULL, key, "%s", text);
 	free(text);
 }
 

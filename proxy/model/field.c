@@ -26,7 +26,7 @@ struct kind {
 
 static void range_text(const struct field *f, char *out, size_t size, int64_t v)
 {
-	if (f->kind == FIELD_DURATION)
+	if (f->kind == FIELD_DURATION && v > 0) /* "0" reads better than "0s" */
 		units_format_duration(out, size, v);
 	else if (f->kind == FIELD_SIZE)
 		units_format_size(out, size, (uint64_t)v);

@@ -1,0 +1,41 @@
+/*
+ * All unit tests, one suite a module, one line a suite. check's own variables work: CK_FORK=no for
+ * a debugger, CK_RUN_SUITE=units, CK_VERBOSITY=verbose.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define SUITES(X)                                                                                  \
+	X(mono)                                                                                    \
+	X(units)                                                                                   \
+	X(addr)                                                                                    \
+	X(heap)                                                                                    \
+	X(rng)                                                                                     \
+	X(nearest)                                                                                 \
+	X(sink)                                                                                    \
+	X(log)                                                                                     \
+	X(field)                                                                                   \
+	X(spec)                                                                                    \
+	X(timeline)                                                                                \
+	X(conf)
+
+#define DECLARE(name) Suite *name##_suite(void);
+#define ROW(name)     name##_suite,
+
+SUITES(DECLARE)
+
+static Suite *(*const suites[])(void) = { SUITES(ROW) };
+
+int main(void)
+{
+	SRunner *runner = srunner_create(NULL);
+
+	signal(SIGPIPE, SIG_IGN); /* as deadpeer itself does */
+	for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
