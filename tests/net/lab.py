@@ -107,22 +107,30 @@ class Lab:
         for machine in self.client, self.host, self.server:
             machine.ip("link set lo up")
 
+    def add_client_address(self, address):
+        self.client.ip(f"addr add {address}/{64 if ':' in address else 24} dev eth0"
+                       + (" nodad" if ":" in address else ""))
+        self.host.ip(f"neigh replace {address} lladdr {_mac(1, 1)} dev eth0 nud permanent")
+
     def close(self):
         for machine in self.client, self.host, self.server:
             machine.close()
 
 
+def _mac(net, number):
+    return f"02:09:00:00:{net:02}:{number:02}"
+
+
 def _join(a, a_number, a_if, b, b_number, b_if, net):
     """A cable. Neighbours are entered by hand: resolution (and IPv6's duplicate address detection)
     would otherwise delay a first packet, and be traffic in a capture."""
-    mac = {n: f"02:09:00:00:0{net}:0{n}" for n in (a_number, b_number)}
-    a.ip(f"link add {a_if} address {mac[a_number]} type veth peer name {b_if} "
-         f"address {mac[b_number]} netns /proc/{os.getpid()}/fd/{b.fd}")
+    a.ip(f"link add {a_if} address {_mac(net, a_number)} type veth peer name {b_if} "
+         f"address {_mac(net, b_number)} netns /proc/{os.getpid()}/fd/{b.fd}")
     for me, dev, mine, other in (a, a_if, a_number, b_number), (b, b_if, b_number, a_number):
         me.addr = {"v4": f"10.9.{net}.{mine}", "v6": f"fd09:{net}::{mine}"}
         me.ip(f"link set {dev} addrgenmode none",
               f"link set {dev} up",
               f"addr add {me.addr['v4']}/24 dev {dev}",
               f"addr add {me.addr['v6']}/64 dev {dev} nodad",
-              f"neigh replace 10.9.{net}.{other} lladdr {mac[other]} dev {dev} nud permanent",
-              f"neigh replace fd09:{net}::{other} lladdr {mac[other]} dev {dev} nud permanent")
+              f"neigh replace 10.9.{net}.{other} lladdr {_mac(net, other)} dev {dev} nud permanent",
+              f"neigh replace fd09:{net}::{other} lladdr {_mac(net, other)} dev {dev} nud permanent")

@@ -232,10 +232,12 @@ def wait_until(predicate, timeout=5, what=""):
         time.sleep(0.005)
 
 
-def start_connect(machine, family, address, name="connecting", source_deaf=False):
+def start_connect(machine, family, address, name="connecting", source_deaf=False, source=None):
     """A connect(2) in progress; observe() tells how it ends."""
     with machine.inside():
         sock = socket.socket(family)
+    if source:
+        sock.bind((source, 0))
     if source_deaf:
         deafen(sock)
     peer = Peer(sock, name, connecting=True)
