@@ -13,7 +13,7 @@ import pytest
 import lab
 from capture import Capture
 from peer import FAMILY, Server, connect, start_connect
-from proxy import Deadpeer
+from proxy import Deadpeer, ini
 
 CI_AS_ROOT = os.environ.get("CI", "") not in ("", "false") and lab.MODE == "root"
 
@@ -134,16 +134,15 @@ class World:
             d.remove()
         assert not died, "deadpeer was ended by a signal of its own"
 
-    def tell(self, item):
+    def tell(self):
         """For the report of a test that failed."""
         for d in self.deadpeers:
-            for what, text in ("log", d.log()), ("configuration", open(d.path("conf")).read()):
-                item.add_report_section("call", f"deadpeer {what}", "\n".join(
-                    text.splitlines()[-60:]))
+            yield "deadpeer's configuration", ini(d.sections)
+            yield "deadpeer's log", "\n".join(d.log().splitlines()[-60:])
         for n, capture in enumerate(self.captures):
             path = os.path.join(tempfile.gettempdir(), f"deadpeer-{os.getpid()}-{n}.pcap")
             capture.save(path)
-            item.add_report_section("call", "capture", path)
+            yield "capture", path
 
 
 @pytest.fixture
@@ -176,8 +175,7 @@ def pytest_configure(config):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed and report.when == "call" and "world" in getattr(item, "funcargs", {}):
-        item.funcargs["world"].tell(item)
-        report.sections = list(item._report_sections)
+        report.sections += item.funcargs["world"].tell()
 
 
 def pytest_sessionfinish(session, exitstatus):

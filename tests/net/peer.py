@@ -153,19 +153,25 @@ class Peer:
         err = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if err:
             self.connecting = False
-            self.say(errno.errorcode[err])
+            self._fail(err)
         elif self.connecting and bits & select.POLLOUT:
             self.connecting = False
             self.say("accepted")
         elif bits & (select.POLLIN | select.POLLHUP):
             self._read()
 
+    def _fail(self, err):
+        # tcp_reset() says EPIPE when a FIN had come before, whether or not it had been read.
+        if err == errno.EPIPE and "EOF" not in self.words:
+            self.say("EOF")
+        if err != errno.EAGAIN:
+            self.say(errno.errorcode[err])
+
     def _read(self):
         try:
             data = self.sock.recv(65536)
         except OSError as e:
-            if e.errno != errno.EAGAIN:
-                self.say(errno.errorcode[e.errno])
+            self._fail(e.errno)
             return
         if data:
             self.received += data
@@ -178,8 +184,7 @@ class Peer:
         try:
             self.sent += self.sock.send(b"x")
         except OSError as e:
-            if e.errno != errno.EAGAIN:
-                self.say(errno.errorcode[e.errno])
+            self._fail(e.errno)
 
 
 def deafen(sock, on=True):
@@ -210,15 +215,14 @@ def observe(*peers, seconds, until_settled=False):
         live = [p for p in peers if not p.over]
         if until_settled and all(p.settled for p in peers):
             return
-        for peer in live:
-            _write_due(peer, now, begin, next_write)
         poll, by_fd = select.poll(), {}
         for peer in live:
-            if not peer.over:
-                by_fd[peer.sock.fileno()] = peer
-                poll.register(peer.sock, peer._interest())
-        for fd, bits in poll.poll(10):
+            by_fd[peer.sock.fileno()] = peer
+            poll.register(peer.sock, peer._interest())
+        for fd, bits in poll.poll(10):  # first: a peer hears before it speaks
             by_fd[fd]._ready(bits)
+        for peer in live:
+            _write_due(peer, now, begin, next_write)
 
 
 def wait_until(predicate, timeout=5, what=""):

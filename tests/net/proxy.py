@@ -115,10 +115,10 @@ class Deadpeer:
         return [e for e in self._events if (event is None or e["event"] == event)
                 and all(e.get(k) == v for k, v in match.items())]
 
-    def wait_event(self, event, timeout=5, nth=1, **match):
-        """The nth such event; fails when it does not come in time."""
+    def wait_event(self, event, timeout=5, nth=1, after=0, **match):
+        """The nth such event (after that monotonic ns); fails when it does not come in time."""
         def found():
-            events = self.events(event, **match)
+            events = [e for e in self.events(event, **match) if e["mono_ns"] > after]
             return events[nth - 1] if len(events) >= nth else None
         return wait_until(found, timeout, f"event {event} {match or ''}")
 
@@ -141,15 +141,15 @@ class Deadpeer:
 
     def strike(self, type, name="f", **keys):
         """Arms a fault now and waits for it to strike; the event fault.fired."""
-        nth = len(self.events("fault.fired", fault=name)) + 1
+        before = time.monotonic_ns()
         keys = {"proxy": "*", **keys} if "host" not in keys else keys
         self.change({f"fault {name}": {"type": type, **keys}})
-        return self.wait_event("fault.fired", nth=nth, fault=name)
+        return self.wait_event("fault.fired", after=before, fault=name, session=None)
 
     def lift(self, name="f"):
-        nth = len(self.events("fault.lifted", fault=name)) + 1
+        before = time.monotonic_ns()
         self.change({f"fault {name}": None})
-        return self.wait_event("fault.lifted", nth=nth, fault=name)
+        return self.wait_event("fault.lifted", after=before, fault=name)
 
     # The end.
 

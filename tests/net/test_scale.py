@@ -2,7 +2,6 @@
 
 import resource
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import namespaces, variants
-from peer import Peer, connect, deafen, wait_until
+from peer import connect, deafen
 from silence import assert_silent
 
 pytestmark = [pytest.mark.heavy, namespaces]
@@ -62,7 +61,7 @@ def ends(peers, timeout):
 def test_9000_sessions_die_at_once(world, descriptors, loaded):
     if descriptors < 2 * SESSIONS + 500:
         pytest.skip(f"the limit of descriptors here is {descriptors}")
-    d = world.serve(settings={"log_level": "warning"})
+    d = world.serve(settings={"log_level": "warn"})
     world.address = d.address()
     clients, fars = connect_many(world, SESSIONS)
     if loaded:
@@ -101,7 +100,7 @@ def test_15000_open_sessions(world, descriptors, half=7500):
         clients = []
         for n in range(2):
             d = world.serve(proxy={"upstream": f"{world.server.host}:{ports[n]}"},
-                            settings={"log_level": "warning"})
+                            settings={"log_level": "warn"})
             first = _resident(d.pid)
             clients += [world.keep(connect(world.lab.client, world.family, d.address()))
                         for _ in range(half)]

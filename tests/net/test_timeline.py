@@ -7,8 +7,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import ONCE, RELAY, namespaces
-from peer import connect, observe, wait_until
+from conftest import ONCE, RELAY
+from peer import connect, wait_until
 from proxy import BINARY
 
 
@@ -141,11 +141,11 @@ def test_a_reader_that_stalls_stalls_nobody_else(piped_world, log_too):
     world = piped_world
     d = world.keep(Piped(world, log=log_too))
     client, far = d.session(world)
-    for _ in range(400):
-        a, b = d.session(world)
-        a.close()
-        b.close()
-    client.exchange(far)
+    for _ in range(60):
+        d.session(world)
+    for _ in range(150):  # 60 sessions told each time, some 2 MB in all
+        d.process.send_signal(signal.SIGUSR1)
+        client.exchange(far)
     d.drain()
     a, b = d.session(world)
     a.close()
