@@ -1,0 +1,149 @@
+"""What really went over a cable.
+
+A packet socket (packet(7)) on a machine's interface, bound before the action: from then on the
+kernel keeps every packet with its time, and its first bytes only. Times are turned into
+CLOCK_MONOTONIC, the clock of the timeline. save() writes a pcap file for people.
+"""
+
+import ctypes
+import select
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+
+ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
+SO_ATTACH_FILTER, SO_TIMESTAMPNS, SO_RCVBUFFORCE = 26, 35, 33
+SOL_PACKET, PACKET_STATISTICS = 263, 6
+SNAPLEN = 192
+FLAGS = "FSRPAUEC"
+MD5_OPTION = 19  # RFC 2385
+
+
+@dataclass
+class Packet:
+    mono_ns: int
+    src: str
+    sport: int
+    dst: str
+    dport: int
+    flags: str    # of "FSRPA.."
+    seq: int
+    ack: int
+    length: int   # of the payload
+    options: set  # kinds
+
+    @property
+    def signed(self):
+        return MD5_OPTION in self.options
+
+    def __str__(self):
+        return (f"{self.mono_ns / 1e9:.6f} {self.src}.{self.sport} > {self.dst}.{self.dport} "
+                f"[{self.flags}] seq {self.seq} ack {self.ack} length {self.length}"
+                f"{' signed' if self.signed else ''}")
+
+
+class Capture:
+    def __init__(self, machine, interface="eth0"):
+        with machine.inside():
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        try:
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        except PermissionError:  # root of a user namespace: the thread below must keep up
+            pass
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        program = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, SNAPLEN))  # ret
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                             struct.pack("HP", 1, ctypes.addressof(program)))
+        self.sock.bind((interface, ETH_P_ALL))
+        self.sock.setblocking(False)
+        self.raw = []  # of (wall_ns, bytes)
+        self.wall_minus_mono = time.time_ns() - time.monotonic_ns()
+        self.lock, self.closed = threading.Lock(), False
+        self.thread = threading.Thread(target=self._keep_up, daemon=True)
+        self.thread.start()
+
+    def _keep_up(self):
+        while not self.closed:
+            if select.select([self.sock], [], [], 0.1)[0]:
+                with self.lock:
+                    self._drain()
+
+    def _drain(self):
+        while True:
+            try:
+                data, ancillary, _, _ = self.sock.recvmsg(
+                    SNAPLEN, socket.CMSG_SPACE(16), socket.MSG_TRUNC)
+            except BlockingIOError:
+                break
+            stamp = next(value for _, kind, value in ancillary if kind == SO_TIMESTAMPNS)
+            seconds, nanoseconds = struct.unpack("=qq", stamp)
+            self.raw.append((seconds * 10**9 + nanoseconds, data))
+        _, lost = struct.unpack("=II", self.sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        assert lost == 0, f"the capture lost {lost} packets"
+
+    def packets(self, src=None, dst=None, sport=None, dport=None, after=0, before=1 << 63):
+        """Of TCP, in the order seen; after and before in monotonic ns."""
+        with self.lock:
+            self._drain()
+        found = []
+        for wall_ns, data in self.raw:
+            p = _parse(data, wall_ns - self.wall_minus_mono)
+            if (p and after <= p.mono_ns < before
+                    and (src is None or p.src == src) and (dst is None or p.dst == dst)
+                    and (sport is None or p.sport == sport)
+                    and (dport is None or p.dport == dport)):
+                found.append(p)
+        return found
+
+    def save(self, path):
+        with self.lock:
+            self._drain()
+        with open(path, "wb") as f:
+            f.write(struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, SNAPLEN, 1))
+            for wall_ns, data in self.raw:
+                f.write(struct.pack("=IIII", wall_ns // 10**9, wall_ns % 10**9, len(data),
+                                    len(data)) + data)
+
+    def close(self):
+        self.closed = True
+        self.thread.join()
+        self.sock.close()
+
+
+def _parse(frame, mono_ns):
+    """An Ethernet frame's TCP segment, or None."""
+    kind, ip = struct.unpack_from("!H", frame, 12)[0], frame[14:]
+    if kind == ETH_P_IP and ip[9] == socket.IPPROTO_TCP:
+        header = (ip[0] & 15) * 4
+        src, dst = (socket.inet_ntop(socket.AF_INET, ip[at:at + 4]) for at in (12, 16))
+        total = struct.unpack_from("!H", ip, 2)[0]
+    elif kind == ETH_P_IPV6:
+        protocol, header = ip[6], 40
+        while protocol in (0, 43, 60):  # hop-by-hop, routing, destination options
+            protocol, header = ip[header], header + 8 + ip[header + 1] * 8
+        if protocol != socket.IPPROTO_TCP:
+            return None
+        src, dst = (socket.inet_ntop(socket.AF_INET6, ip[at:at + 16]) for at in (8, 24))
+        total = 40 + struct.unpack_from("!H", ip, 4)[0]
+    else:
+        return None
+    tcp = ip[header:]
+    sport, dport, seq, ack, offset, bits = struct.unpack_from("!HHIIBB", tcp)
+    offset = (offset >> 4) * 4
+    flags = "".join(c for n, c in enumerate(FLAGS) if bits >> n & 1)
+    return Packet(mono_ns, src, sport, dst, dport, flags, seq, ack, total - header - offset,
+                  set(_option_kinds(tcp[20:offset])))
+
+
+def _option_kinds(options):
+    at = 0
+    while at < len(options) and options[at] != 0:
+        yield options[at]
+        if options[at] == 1:
+            at += 1
+        elif at + 1 < len(options) and options[at + 1] >= 2:
+            at += options[at + 1]
+        else:
+            return

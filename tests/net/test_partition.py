@@ -1,0 +1,68 @@
+"""A partition loses no byte."""
+
+import time
+
+import pytest
+from bulk import Drink, Pour, same
+from conftest import EVERYWHERE, WIRE, namespaces, variants
+from peer import observe, wait_until
+
+MIB = 1 << 20
+
+
+@pytest.mark.heavy
+@variants(("v4", "v6"), ("splice", "copy"), ("exact", "nobody"))
+@namespaces
+def test_healed_after_3_s_amid_256_MiB_each_way(world, size=256 * MIB):
+    d = world.serve()
+    client, far = world.session(talk=False)
+    up, down = Pour(client.sock, size, "up"), Pour(far.sock, size, "down")
+    up_end, down_end = Drink(far.sock), Drink(client.sock)
+    wait_until(lambda: min(up_end.done, down_end.done) > 16 * MIB, 20)
+    fired = d.strike("partition", duration="3s")
+    time.sleep(0.2)  # what had already arrived is read
+    held = up_end.done, down_end.done
+    assert max(held) < size, "it was over before it was cut"
+    d.wait_event("fault.lifted", fault="f", timeout=5)
+    lifted = d.events("fault.lifted")[0]
+    assert (up_end.done, down_end.done) == held, "bytes came through a cut path"
+    assert 2.9 < (lifted["mono_ns"] - fired["mono_ns"]) / 1e9 < 3.3
+    same(up, up_end)
+    same(down, down_end)
+
+
+@namespaces
+@EVERYWHERE
+def test_cut_many_times_amid_a_transfer(world, size=24 * MIB):
+    """Short cuts at any moment, in all directions."""
+    d = world.serve()
+    client, far = world.session(talk=False)
+    up, down = Pour(client.sock, size, "up"), Pour(far.sock, size, "down")
+    up_end, down_end = Drink(far.sock), Drink(client.sock)
+    for direction in ("both", "upstream", "downstream", "both"):
+        before = up_end.done + down_end.done
+        d.strike("partition", direction=direction, duration="150ms")
+        d.wait_event("fault.lifted", fault="f", nth=len(d.events("fault.fired", fault="f")))
+        wait_until(lambda: up_end.done + down_end.done > min(before + MIB, 2 * size), 20)
+    same(up, up_end)
+    same(down, down_end)
+
+
+@namespaces
+@WIRE
+def test_an_end_of_file_during_the_cut_arrives_after_it(world):
+    d = world.serve()
+    client, far = world.session()
+    other, other_far = world.session()
+    d.strike("partition")
+    client.send(b"last words")
+    client.close()
+    other_far.abort()
+    observe(other, far, seconds=0.4)
+    assert (other.words, far.words, far.received) == ((), (), b"")
+    d.lift()
+    assert far.recv(10) == b"last words"
+    assert far.end() == "EOF"
+    assert other.state == "ESTABLISHED"  # the reset itself is lost for good
+    other.send(b"?")
+    assert other.end() == "ECONNRESET"

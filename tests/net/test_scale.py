@@ -1,0 +1,121 @@
+"""9,000 sessions that die at once, and 15,000 that are open at once. The machine to itself."""
+
+import resource
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import namespaces, variants
+from peer import connect, deafen
+from silence import assert_silent
+
+pytestmark = [pytest.mark.heavy, namespaces]
+SESSIONS = 9000
+LIMIT_MS = {"exact": 600, "equivalent": 100}
+
+
+@pytest.fixture(autouse=True)
+def descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connect_many(world, count):
+    clients, fars = [], []
+    for _ in range(count):
+        clients.append(world.keep(connect(world.lab.client, world.family, world.address)))
+        fars.append(world.keep(world.server.accept()))
+    return clients, fars
+
+
+def ends(peers, timeout):
+    """What each of them hears, when it speaks: words by count."""
+    words = {}
+    poll = select.poll()
+    by_fd = {}
+    for peer in peers:
+        peer.sock.setblocking(False)
+        peer.sock.send(b"?")
+        by_fd[peer.sock.fileno()] = peer
+        poll.register(peer.sock, select.POLLIN)
+    deadline = time.monotonic() + timeout
+    while by_fd and time.monotonic() < deadline:
+        for fd, bits in poll.poll(100):
+            by_fd[fd]._ready(bits)
+            if by_fd[fd].history:
+                poll.unregister(fd)
+                word = by_fd.pop(fd).words[-1]
+                words[word] = words.get(word, 0) + 1
+    if by_fd:
+        words["nothing"] = len(by_fd)
+    return words
+
+
+@variants(("v4", "v6"), ("splice",), ("exact", "equivalent"))
+@pytest.mark.parametrize("loaded", [False, True], ids=["idle", "data-in-flight"])
+def test_9000_sessions_die_at_once(world, descriptors, loaded):
+    if descriptors < 2 * SESSIONS + 500:
+        pytest.skip(f"the limit of descriptors here is {descriptors}")
+    d = world.serve(settings={"log_level": "warn"})
+    world.address = d.address()
+    clients, fars = connect_many(world, SESSIONS)
+    if loaded:
+        for client, far in zip(clients, fars):
+            deafen(client.sock)
+            far.sock.send(b"unacknowledged")
+    capture = world.capture()
+    fired = d.strike("power_loss")
+    assert (fired["sessions"], fired["grade"]) == (SESSIONS, d.privilege.grade)
+    took_ms = fired["settled_within_ns"] / 1e6
+    assert took_ms <= LIMIT_MS[fired["grade"]], f"{took_ms:.0f} ms from the first to the last"
+
+    assert ends(clients[:200], 1.0) == {"nothing": 200}
+    assert_silent(capture.packets(src=world.host_addr, after=fired["mono_ns"]), fired["grade"],
+                  fired["mono_ns"])
+    for client in clients:
+        deafen(client.sock, on=False)
+    d.lift()
+    world.session()
+    assert ends(clients[200:], 5) == {"ECONNRESET": SESSIONS - 200}
+    assert d.process.poll() is None
+    print(f"{SESSIONS} sessions silent within {took_ms:.1f} ms at grade {fired['grade']}")
+
+
+@variants(("v4",), ("splice",), ("nobody",))
+def test_15000_open_sessions(world, descriptors, half=7500):
+    """Two processes; every session carries a byte there and back, and costs at most 1 KiB."""
+    if descriptors < 2 * half + 500:
+        pytest.skip(f"the limit of descriptors here is {descriptors}")
+    holder = Path(__file__).with_name("holder.py")
+    with world.lab.server.inside():
+        server = subprocess.Popen([sys.executable, str(holder), world.server.host],
+                                  stdout=subprocess.PIPE, text=True)
+    try:
+        ports = server.stdout.readline().split()
+        clients = []
+        for n in range(2):
+            d = world.serve(proxy={"upstream": f"{world.server.host}:{ports[n]}"},
+                            settings={"log_level": "warn"})
+            first = _resident(d.pid)
+            clients += [world.keep(connect(world.lab.client, world.family, d.address()))
+                        for _ in range(half)]
+            d.wait_event("session.connected", nth=half, timeout=10)
+            cost = (_resident(d.pid) - first) / half
+            assert cost <= 1024, f"{cost:.0f} bytes for an idle session"
+        for client in clients:
+            client.sock.send(b"!")
+        for client in clients:
+            assert client.recv(1) == b"!"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _resident(pid):
+    with open(f"/proc/{pid}/statm") as f:
+        return int(f.read().split()[1]) * resource.getpagesize()
