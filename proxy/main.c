@@ -1,6 +1,6 @@
 /* deadpeer: finds the subcommand and hands over. */
-#include "cli/cli.h"
 #include "base/nearest.h"
+#include "cli/cli.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

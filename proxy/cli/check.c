@@ -31,7 +31,8 @@ int check_main(int argc, char **argv)
 	if (!c)
 		return EXIT_USAGE;
 	printf("%s: right: %zu %s, %zu %s\n", argv[1], c->n_proxies,
-	    c->n_proxies == 1 ? "proxy" : "proxies", c->n_faults, c->n_faults == 1 ? "fault" : "faults");
+	    c->n_proxies == 1 ? "proxy" : "proxies", c->n_faults,
+	    c->n_faults == 1 ? "fault" : "faults");
 	config_free(c);
 	return EXIT_DONE;
 }

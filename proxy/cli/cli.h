@@ -17,7 +17,8 @@ int doctor_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 
 /* "deadpeer serve: MESSAGE" on stderr; returns EXIT_USAGE. */
-int cli_usage_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cli_usage_error(const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 struct conf_errors;
 

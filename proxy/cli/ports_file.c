@@ -19,8 +19,9 @@ int ports_file_write(const char *path, struct relay *relay)
 	f = fopen(tmp, "we");
 	if (!f)
 		return -1;
-	TAILQ_FOREACH(p, &relay->proxies, in_relay)
-		fprintf(f, "%s=%s\n", p->spec->name, addr_format_sa(text, sizeof(text), &p->bound.sa));
+	TAILQ_FOREACH (p, &relay->proxies, in_relay)
+		fprintf(
+		    f, "%s=%s\n", p->spec->name, addr_format_sa(text, sizeof(text), &p->bound.sa));
 	bad = ferror(f);
 	if (fclose(f) || bad || rename(tmp, path)) {
 		unlink(tmp);

@@ -3,8 +3,8 @@
  *
  *   options -> sinks -> wire_probe -> control_apply -> ready -> loop -> drain -> end
  *
- * SIGTERM, SIGINT: drain, then end; a second one ends at once. SIGHUP: the file again. SIGUSR1: every session to the
- * log.
+ * SIGTERM, SIGINT: drain, then end; a second one ends at once. SIGHUP: the file again. SIGUSR1:
+ * every session to the log.
  */
 #include "base/mono.h"
 #include "base/rng.h"
@@ -73,7 +73,7 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	s->draining = true;
-	TAILQ_FOREACH(p, &s->relay->proxies, in_relay)
+	TAILQ_FOREACH (p, &s->relay->proxies, in_relay)
 		proxy_close_listener(p);
 	if (!relay_live_sessions(s->relay)) {
 		stop_now(s, "drained");
@@ -115,7 +115,8 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 	if (s->draining)
 		return;
 	if (!s->file || !strcmp(s->file, "-")) {
-		conf_errors_add(&errors, "there is no file to read again (started without -c FILE)");
+		conf_errors_add(
+		    &errors, "there is no file to read again (started without -c FILE)");
 	} else {
 		wanted = serve_reload(s->argc, s->argv, &errors);
 		if (wanted && control_apply(&s->control, wanted, &errors)) {
@@ -191,14 +192,15 @@ static void tell_start(struct serve *s, const struct settings *set)
 	uname(&u);
 	if (timeline_wants(&s->timeline, EVENT_START))
 		timeline_record(&s->timeline, EVENT_START,
-		    json_pack("{s:s, s:s, s:I, s:i, s:o, s:s?}", "version", DEADPEER_VERSION, "kernel",
-			u.release, "seed", (json_int_t)set->seed, "pid", (int)getpid(), "wire",
-			grades(&s->wire), "config", s->file));
+		    json_pack("{s:s, s:s, s:I, s:i, s:o, s:s?}", "version", DEADPEER_VERSION,
+			"kernel", u.release, "seed", (json_int_t)set->seed, "pid", (int)getpid(),
+			"wire", grades(&s->wire), "config", s->file));
 }
 
 static int probe_wire(struct serve *s, const struct settings *set)
 {
-	static const enum grade best[] = { GRADE_EXACT, GRADE_EXACT, GRADE_EQUIVALENT, GRADE_PARTIAL };
+	static const enum grade best[] = { GRADE_EXACT, GRADE_EXACT, GRADE_EQUIVALENT,
+		GRADE_PARTIAL };
 
 	wire_probe(&s->wire);
 	wire_limit(&s->wire, best[set->rung]);
@@ -220,8 +222,8 @@ static bool add_events(struct serve *s)
 	s->deadline = event_new(s->relay->base, -1, 0, drain_due, s);
 	s->flush = event_new(s->relay->base, -1, EV_PERSIST, on_flush, s);
 	return s->deadline && s->flush && !event_add(s->flush, &half_second) &&
-	    add_signal(s, ON_TERM, SIGTERM, on_stop) && add_signal(s, ON_INT, SIGINT, on_stop) &&
-	    add_signal(s, ON_HUP, SIGHUP, on_hup) && add_signal(s, ON_USR1, SIGUSR1, on_usr1);
+	       add_signal(s, ON_TERM, SIGTERM, on_stop) && add_signal(s, ON_INT, SIGINT, on_stop) &&
+	       add_signal(s, ON_HUP, SIGHUP, on_hup) && add_signal(s, ON_USR1, SIGUSR1, on_usr1);
 }
 
 /* Where it listens, for people and for scripts. */
@@ -233,7 +235,7 @@ static void say_ports(struct serve *s)
 
 	if (path && ports_file_write(path, s->relay))
 		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
-	TAILQ_FOREACH(p, &s->relay->proxies, in_relay)
+	TAILQ_FOREACH (p, &s->relay->proxies, in_relay)
 		printf("%s listening on %s, upstream %s\n", p->spec->name,
 		    addr_format_sa(bound, sizeof(bound), &p->bound.sa),
 		    addr_format(up, sizeof(up), &p->spec->upstream));
@@ -269,8 +271,8 @@ static void tell_stop(struct serve *s)
 {
 	if (timeline_wants(&s->timeline, EVENT_STOP))
 		timeline_record(&s->timeline, EVENT_STOP,
-		    json_pack("{s:s, s:I}", "reason", s->stop_reason ? s->stop_reason : "error", "sessions",
-			(json_int_t)(s->relay ? s->relay->sessions : 0)));
+		    json_pack("{s:s, s:I}", "reason", s->stop_reason ? s->stop_reason : "error",
+			"sessions", (json_int_t)(s->relay ? s->relay->sessions : 0)));
 }
 
 static void end(struct serve *s)

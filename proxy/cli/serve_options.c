@@ -75,10 +75,12 @@ static void print_rows(const struct flags *f, int from, int to)
 static void print_help(const struct flags *f)
 {
 	puts("usage: deadpeer serve -c FILE [SETTINGS]\n"
-	     "       deadpeer serve --listen ADDR --upstream ADDR [--fault 'TYPE key=value ...']...\n"
+	     "       deadpeer serve --listen ADDR --upstream ADDR [--fault 'TYPE key=value "
+	     "...']...\n"
 	     "\n"
 	     "  -c, --config FILE    the configuration, see deadpeer.ini(5); - is standard input\n"
-	     "  --fault TEXT         a fault, as 'power_loss delay=5s duration=30s'; may be given again\n"
+	     "  --fault TEXT         a fault, as 'power_loss delay=5s duration=30s'; may be given "
+	     "again\n"
 	     "  --name NAME          what the proxy of --listen is called (proxy)\n"
 	     "\nThe proxy of --listen:");
 	print_rows(f, f->n_settings, f->n_fields);
@@ -139,15 +141,16 @@ static void lay_over(int argc, char **argv, const struct flags *f, struct config
 		}
 		if (i < 0)
 			continue;
-		expected = field_parse(f->field[i], i < f->n_settings ? (void *)&c->settings : proxy, optarg,
-		    buf, sizeof(buf));
+		expected = field_parse(f->field[i],
+		    i < f->n_settings ? (void *)&c->settings : proxy, optarg, buf, sizeof(buf));
 		if (expected)
-			conf_errors_add(errors, "--%s: expected %s, got \"%s\"", f->key[i], expected, optarg);
+			conf_errors_add(
+			    errors, "--%s: expected %s, got \"%s\"", f->key[i], expected, optarg);
 	}
 }
 
-static struct config *build(int argc, char **argv, const struct flags *f, const struct first_pass *p,
-    struct conf_errors *errors)
+static struct config *build(int argc, char **argv, const struct flags *f,
+    const struct first_pass *p, struct conf_errors *errors)
 {
 	struct config *c = p->file ? conf_load(p->file, catalogue_types, errors) : config_new();
 	struct proxy_spec *proxy = NULL;
@@ -158,7 +161,8 @@ static struct config *build(int argc, char **argv, const struct flags *f, const 
 		proxy = config_add_proxy(c, p->name);
 	lay_over(argc, argv, f, c, proxy, errors);
 	if (!c->n_proxies)
-		conf_errors_add(errors, "nothing to relay: give -c FILE, or --listen and --upstream");
+		conf_errors_add(
+		    errors, "nothing to relay: give -c FILE, or --listen and --upstream");
 	if (proxy && proxy->listen.kind == ADDR_NONE)
 		conf_errors_add(errors, "--listen ADDR is missing");
 	if (proxy && proxy->upstream.kind == ADDR_NONE)

@@ -5,9 +5,10 @@
 enum serve_parsed { SERVE_RUN, SERVE_HELP, SERVE_WRONG };
 
 /*
- * Turns flags into a configuration: a file's (-c), or one proxy of flags; settings given as flags win over
- * the file's. SERVE_RUN: *out is the caller's and *file is the -c argument (NULL: none), so that it can be
- * read again with serve_reload(). SERVE_WRONG: everything that is wrong has been said on stderr.
+ * Turns flags into a configuration: a file's (-c), or one proxy of flags; settings given as flags
+ * win over the file's. SERVE_RUN: *out is the caller's and *file is the -c argument (NULL: none),
+ * so that it can be read again with serve_reload(). SERVE_WRONG: everything that is wrong has been
+ * said on stderr.
  */
 enum serve_parsed serve_parse(int argc, char **argv, struct config **out, const char **file);
 

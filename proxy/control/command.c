@@ -20,11 +20,12 @@ static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
 {
 	char x[ADDR_TEXT_MAX], y[ADDR_TEXT_MAX];
 
-	return !strcmp(addr_format(x, sizeof(x), &a->listen), addr_format(y, sizeof(y), &b->listen));
+	return !strcmp(
+	    addr_format(x, sizeof(x), &a->listen), addr_format(y, sizeof(y), &b->listen));
 }
 
-static bool prepare(struct control *c, const struct config *wanted, struct plan *plans,
-    struct conf_errors *errors)
+static bool prepare(
+    struct control *c, const struct config *wanted, struct plan *plans, struct conf_errors *errors)
 {
 	char err[512];
 
@@ -50,8 +51,8 @@ static void unprepare(const struct config *wanted, struct plan *plans)
 }
 
 /* Can the wire do what every fault asks, on every proxy that there will be? */
-static bool faults_possible(struct control *c, const struct config *wanted, const struct plan *plans,
-    struct conf_errors *errors)
+static bool faults_possible(struct control *c, const struct config *wanted,
+    const struct plan *plans, struct conf_errors *errors)
 {
 	char why[256];
 
@@ -59,14 +60,14 @@ static bool faults_possible(struct control *c, const struct config *wanted, cons
 		for (size_t i = 0; i < wanted->n_proxies; i++) {
 			struct proxy *p = plans[i].prepared ? plans[i].prepared : plans[i].now;
 
-			if (!engine_refuses(&c->relay->engine, wanted->faults[f], proxy_door(p), why,
-				sizeof(why)))
+			if (!engine_refuses(&c->relay->engine, wanted->faults[f], proxy_door(p),
+				why, sizeof(why)))
 				continue;
 			conf_errors_add(errors, "fault %s: %s", wanted->faults[f]->name, why);
 			if (timeline_wants(c->timeline, EVENT_FAULT_REFUSED))
 				timeline_record(c->timeline, EVENT_FAULT_REFUSED,
-				    json_pack("{s:s, s:s, s:s}", "fault", wanted->faults[f]->name, "type",
-					wanted->faults[f]->type->name, "reason", why));
+				    json_pack("{s:s, s:s, s:s}", "fault", wanted->faults[f]->name,
+					"type", wanted->faults[f]->type->name, "reason", why));
 			break;
 		}
 	return !errors->count;
@@ -105,7 +106,8 @@ static unsigned stop_unwanted(struct control *c, const struct config *wanted)
 	return n;
 }
 
-static unsigned arm_wanted(struct control *c, const struct config *wanted, struct conf_errors *errors)
+static unsigned arm_wanted(
+    struct control *c, const struct config *wanted, struct conf_errors *errors)
 {
 	unsigned n = 0;
 
@@ -129,24 +131,26 @@ static void tell_reloaded(struct control *c, const struct config *wanted, unsign
 	if (!timeline_wants(c->timeline, EVENT_CONFIG_RELOADED))
 		return;
 	o = json_pack("{s:s?, s:i, s:i, s:i, s:i, s:i}", "file", wanted->file, "added", (int)added,
-	    "removed", (int)removed, "kept", (int)(wanted->n_proxies - added), "faults_armed", (int)armed,
-	    "faults_lifted", (int)lifted);
+	    "removed", (int)removed, "kept", (int)(wanted->n_proxies - added), "faults_armed",
+	    (int)armed, "faults_lifted", (int)lifted);
 	if (*control_restart_needed(c->config, wanted, restart, sizeof(restart)))
 		json_object_set_new(o, "needs_restart", json_string(restart));
 	timeline_record(c->timeline, EVENT_CONFIG_RELOADED, o);
 }
 
 /* Faults come before the addresses that they gate, and go before the addresses that stay. */
-static void commit(struct control *c, struct config *wanted, struct plan *plans,
-    struct conf_errors *errors)
+static void commit(
+    struct control *c, struct config *wanted, struct plan *plans, struct conf_errors *errors)
 {
-	unsigned added = 0, lifted = lift_unwanted(c, wanted), removed = stop_unwanted(c, wanted), armed;
+	unsigned added = 0, lifted = lift_unwanted(c, wanted), removed = stop_unwanted(c, wanted),
+		 armed;
 
 	for (size_t i = 0; i < wanted->n_proxies; i++)
 		if (plans[i].now && plans[i].prepared)
 			proxy_stop(plans[i].now, "moved");
-		else if (plans[i].now && !proxy_spec_equal(plans[i].spec, proxy_spec_of(plans[i].now)) &&
-		    !proxy_update(plans[i].now, plans[i].spec))
+		else if (plans[i].now &&
+			 !proxy_spec_equal(plans[i].spec, proxy_spec_of(plans[i].now)) &&
+			 !proxy_update(plans[i].now, plans[i].spec))
 			conf_errors_add(errors, "proxy %s: out of memory", plans[i].spec->name);
 	armed = arm_wanted(c, wanted, errors);
 	for (size_t i = 0; i < wanted->n_proxies; i++)
@@ -162,8 +166,8 @@ static void commit(struct control *c, struct config *wanted, struct plan *plans,
 bool control_apply(struct control *c, struct config *wanted, struct conf_errors *errors)
 {
 	struct plan *plans = calloc(wanted->n_proxies + 1, sizeof(*plans));
-	bool ok = plans && prepare(c, wanted, plans, errors) &&
-	    faults_possible(c, wanted, plans, errors);
+	bool ok =
+	    plans && prepare(c, wanted, plans, errors) && faults_possible(c, wanted, plans, errors);
 
 	if (ok) {
 		commit(c, wanted, plans, errors);
@@ -178,16 +182,18 @@ bool control_apply(struct control *c, struct config *wanted, struct conf_errors 
 	return ok;
 }
 
-char *control_restart_needed(const struct config *now, const struct config *wanted, char *buf,
-    size_t size)
+char *control_restart_needed(
+    const struct config *now, const struct config *wanted, char *buf, size_t size)
 {
 	static const char *const fixed[] = { "seed", "events", "ports_file", "rung" };
 	size_t len = 0;
 
 	*buf = '\0';
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
-		if (!field_equal(field_find(settings_fields, fixed[i]), &now->settings, &wanted->settings))
-			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? "," : "", fixed[i]);
+		if (!field_equal(
+			field_find(settings_fields, fixed[i]), &now->settings, &wanted->settings))
+			len += (size_t)snprintf(
+			    buf + len, size - len, "%s%s", len ? "," : "", fixed[i]);
 	return buf;
 }
 

@@ -2,9 +2,10 @@
 #include "faults/catalogue.h"
 #include <string.h>
 
-#define FAULTS(X) \
-	X(power_loss) X(reboot) X(process_crash) X(hang) X(partition) X(reset) X(refuse) X(syn_drop) \
-	X(half_close)
+#define FAULTS(X)                                                                                  \
+	X(power_loss)                                                                              \
+	X(reboot) X(process_crash) X(hang) X(partition) X(reset) X(refuse) X(syn_drop)             \
+	    X(half_close)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

@@ -3,10 +3,12 @@
 
 #define NO_SESSION "it acts on SYNs, before there is a session"
 
-#define SESSION_REFUSALS \
-	{ "toxicity", NO_SESSION }, { "after_bytes", NO_SESSION }, { "after_idle", NO_SESSION }, \
-	{ "nth", NO_SESSION }, { "first", NO_SESSION }, { "every", NO_SESSION }, \
-	{ "other", "no session is touched" }
+#define SESSION_REFUSALS                                                                           \
+	{ "toxicity", NO_SESSION }, { "after_bytes", NO_SESSION }, { "after_idle", NO_SESSION },   \
+	    { "nth", NO_SESSION }, { "first", NO_SESSION }, { "every", NO_SESSION },               \
+	{                                                                                          \
+		"other", "no session is touched"                                                   \
+	}
 
 static const struct refusal refuse_refusals[] = {
 	SESSION_REFUSALS,

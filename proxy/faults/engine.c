@@ -16,7 +16,8 @@
 const char *const gate_names[] = { "open", "hold", "refuse", "silent", NULL };
 const char *const fault_state_names[] = { "waiting", "active", "booting", "over", NULL };
 
-void engine_init(struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed)
+void engine_init(
+    struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed)
 {
 	*e = (struct engine){
 		.wire = wire,
@@ -50,9 +51,9 @@ void engine_free(struct engine *e)
 
 static enum gate fault_gate(const struct fault *f)
 {
-	enum gate gate = f->state == FAULT_ACTIVE ? f->ops->gate :
-	    f->state == FAULT_TAIL                ? f->ops->tail_gate :
-						    GATE_OPEN;
+	enum gate gate = f->state == FAULT_ACTIVE ? f->ops->gate
+			 : f->state == FAULT_TAIL ? f->ops->tail_gate
+						  : GATE_OPEN;
 
 	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
 		return GATE_OPEN;
@@ -67,8 +68,9 @@ static void door_gate(struct engine *e, struct door *d)
 	enum gate gate = GATE_OPEN, old = d->gate;
 	struct fault *f;
 
-	TAILQ_FOREACH(f, &e->faults, in_engine)
-		if (!f->spec->clients.family && fault_gate(f) > gate && fault_spec_covers(f->spec, d->spec))
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (!f->spec->clients.family && fault_gate(f) > gate &&
+		    fault_spec_covers(f->spec, d->spec))
 			gate = fault_gate(f);
 	if (gate == old)
 		return;
@@ -89,8 +91,9 @@ static void door_range(struct engine *e, struct fault *f, struct door *d)
 	bool silent = f->state == FAULT_ACTIVE && fault_gate(f) == GATE_SILENT;
 	struct fault *other;
 
-	TAILQ_FOREACH(other, &e->faults, in_engine)
-		if (other != f && other->state == FAULT_ACTIVE && fault_gate(other) == GATE_SILENT &&
+	TAILQ_FOREACH (other, &e->faults, in_engine)
+		if (other != f && other->state == FAULT_ACTIVE &&
+		    fault_gate(other) == GATE_SILENT &&
 		    !memcmp(&other->spec->clients, &f->spec->clients, sizeof(struct cidr)) &&
 		    fault_spec_covers(other->spec, d->spec))
 			return;
@@ -104,7 +107,7 @@ static void fault_gates(struct fault *f)
 
 	if (f->ops->gate == GATE_OPEN)
 		return;
-	TAILQ_FOREACH(d, &e->doors, in_engine) {
+	TAILQ_FOREACH (d, &e->doors, in_engine) {
 		if (!fault_spec_covers(f->spec, d->spec))
 			continue;
 		if (f->spec->clients.family)
@@ -122,7 +125,7 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	TAILQ_INIT(&d->targets);
 	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
 	door_gate(e, d);
-	TAILQ_FOREACH(f, &e->faults, in_engine)
+	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (f->spec->clients.family && f->state == FAULT_ACTIVE &&
 		    fault_spec_covers(f->spec, d->spec))
 			door_range(e, f, d);
@@ -165,10 +168,10 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 	struct target *t;
 	struct run *r;
 
-	TAILQ_FOREACH(d, &f->engine->doors, in_engine) {
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine) {
 		if (!fault_spec_covers(f->spec, d->spec))
 			continue;
-		TAILQ_FOREACH(t, &d->targets, in_door)
+		TAILQ_FOREACH (t, &d->targets, in_door)
 			if (!t->over && !run_find(f, t) && fault_chooses(f, t)) {
 				r = run_new(f, t);
 				if (r)
@@ -191,9 +194,9 @@ static void fault_start_triggers(struct fault *f, int64_t now_ns)
 	struct run *r, *next;
 
 	if (!fault_counts(f->spec))
-		TAILQ_FOREACH(d, &f->engine->doors, in_engine)
+		TAILQ_FOREACH (d, &f->engine->doors, in_engine)
 			if (fault_spec_covers(f->spec, d->spec))
-				TAILQ_FOREACH(t, &d->targets, in_door)
+				TAILQ_FOREACH (t, &d->targets, in_door)
 					if (!t->over && !run_find(f, t) && fault_chooses(f, t))
 						run_new(f, t);
 	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
@@ -267,8 +270,8 @@ static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
 	}
 }
 
-const char *engine_refuses(const struct engine *e, const struct fault_spec *s,
-    const struct door *d, char *buf, size_t size)
+const char *engine_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size)
 {
 	static const char *const leg_words[] = { "listens on", "has as its upstream" };
 	static const unsigned dying[] = { [SIDE_SERVER] = 1, [SIDE_CLIENT] = 2, [SIDE_BOTH] = 3 };
@@ -282,11 +285,13 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s,
 		if (!(dying[s->side] >> leg & 1))
 			continue;
 		if (family == AF_UNIX)
-			snprintf(buf, size, "proxy %s %s a Unix socket, where nothing can be silent",
-			    d->spec->name, leg_words[leg]);
+			snprintf(buf, size,
+			    "proxy %s %s a Unix socket, where nothing can be silent", d->spec->name,
+			    leg_words[leg]);
 		else if (wire_grade(e->wire, family, ops->dirs(s)) == GRADE_REFUSED)
 			snprintf(buf, size,
-			    "%s: no way to silence an IPv%d socket works here (see deadpeer doctor)",
+			    "%s: no way to silence an IPv%d socket works here (see deadpeer "
+			    "doctor)",
 			    s->type->name, family == AF_INET6 ? 6 : 4);
 		else
 			continue;
@@ -334,7 +339,7 @@ struct fault *engine_find(struct engine *e, const char *name)
 {
 	struct fault *f;
 
-	TAILQ_FOREACH(f, &e->faults, in_engine)
+	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (!strcmp(f->spec->name, name))
 			return f;
 	return NULL;

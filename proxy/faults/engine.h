@@ -1,14 +1,16 @@
 /*
  * The life of faults: waiting, active, over; which sessions they strike, and what all of them
- * together want of each. Time comes in as an argument, doors and sessions are the interfaces of target.h,
- * so the engine runs without sockets and without a loop.
+ * together want of each. Time comes in as an argument, doors and sessions are the interfaces of
+ * target.h, so the engine runs without sockets and without a loop.
  *
- * A fault without session triggers (after_bytes, after_idle, nth, first, every) has one window: it strikes the sessions that are
- * open when it becomes active and those opened while it is, and gates its doors. A fault with session triggers
- * gates nothing; each session has its own window, from its trigger on. toxicity and clients choose
- * sessions in both cases; a fault with toxicity < 1 gates nothing; with clients it silences only those addresses.
+ * A fault without session triggers (after_bytes, after_idle, nth, first, every) has one window: it
+ * strikes the sessions that are open when it becomes active and those opened while it is, and gates
+ * its doors. A fault with session triggers gates nothing; each session has its own window, from its
+ * trigger on. toxicity and clients choose sessions in both cases; a fault with toxicity < 1 gates
+ * nothing; with clients it silences only those addresses.
  *
- * Order at the instant of activation: every door's gate, then silence on all sessions (arm), then the rest (settle).
+ * Order at the instant of activation: every door's gate, then silence on all sessions (arm), then
+ * the rest (settle).
  */
 #pragma once
 #include "base/heap.h"
@@ -48,17 +50,20 @@ struct engine {
 	int64_t observe_interval_ns, observe_due_ns;
 };
 
-void engine_init(struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed);
-void engine_free(struct engine *e); /* no doors may be left; faults are dropped without being lifted */
+void engine_init(
+    struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed);
+void engine_free(
+    struct engine *e); /* no doors may be left; faults are dropped without being lifted */
 
-/* A door comes with no sessions and whatever gate the armed faults want; it is told (ops->gate) before this returns. */
+/* A door comes with no sessions and whatever gate the armed faults want; it is told (ops->gate)
+ * before this returns. */
 void engine_door_add(struct engine *e, struct door *d, int64_t now_ns);
 void engine_door_remove(struct engine *e, struct door *d); /* its sessions must have gone */
 
-/* NULL: the fault can act on this door (which need not have been added); else why not, in buf: the wire has no
- * rung for it, or a leg has no wire (Unix socket). */
-const char *engine_refuses(const struct engine *e, const struct fault_spec *s,
-    const struct door *d, char *buf, size_t size);
+/* NULL: the fault can act on this door (which need not have been added); else why not, in buf: the
+ * wire has no rung for it, or a leg has no wire (Unix socket). */
+const char *engine_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size);
 
 /* Arms a copy of spec. NULL: no memory. The caller has asked engine_refuses() first. */
 struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t now_ns);

@@ -1,13 +1,16 @@
 /*
  * A fault: one way to die, as a row of data and three small functions.
  *
- * Who wins when several hold at once on one session (the engine joins what they want, so the order of
- * arming does not matter):
+ * Who wins when several hold at once on one session (the engine joins what they want, so the order
+ * of arming does not matter):
  *
- *   1. silence      power_loss, reboot, partition: nothing is seen, whatever else happens. What ends while silent is told when
- *                   the wire speaks again, by the next segment's RST or the kernel's own FIN.
- *   2. sudden end   process_crash, reset: kill -9 and a middlebox need no running process: they act through a hang.
- *   3. hang         nothing is read or written, so orderly ends (half_close, an EOF to pass on) wait.
+ *   1. silence      power_loss, reboot, partition: nothing is seen, whatever else happens. What
+ * ends while silent is told when the wire speaks again, by the next segment's RST or the kernel's
+ * own FIN.
+ *   2. sudden end   process_crash, reset: kill -9 and a middlebox need no running process: they act
+ * through a hang.
+ *   3. hang         nothing is read or written, so orderly ends (half_close, an EOF to pass on)
+ * wait.
  *   4. orderly end  half_close, EOF.
  *
  * and on a listening address: silent > refuse > hold > open (enum gate).
@@ -24,16 +27,18 @@ struct run;
 
 struct fault_ops {
 	struct fault_type type;
-	enum other other;        /* what OTHER_DEFAULT means here */
-	enum gate gate;          /* while active, without session triggers; GATE_OPEN: does not gate */
-	enum gate tail_gate;     /* after that, for tail */
-	size_t lasts;            /* offset in params of the window's length; FAULT_NO_PARAM: duration */
-	size_t tail;             /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
-	bool instant;            /* no window of its own: strikes once */
-	unsigned (*dirs)(const struct fault_spec *s); /* what it cuts, for the grade; NULL: nothing */
-	void (*arm)(struct run *r);    /* what must be so at once, on every session */
-	void (*settle)(struct run *r); /* the rest, after all were armed; NULL: none */
-	void (*disarm)(struct run *r); /* ends what arm began, beyond the wishes in run (undone by the engine); NULL: none */
+	enum other other;    /* what OTHER_DEFAULT means here */
+	enum gate gate;      /* while active, without session triggers; GATE_OPEN: does not gate */
+	enum gate tail_gate; /* after that, for tail */
+	size_t lasts;        /* offset in params of the window's length; FAULT_NO_PARAM: duration */
+	size_t tail;         /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
+	bool instant;        /* no window of its own: strikes once */
+	unsigned (*dirs)(
+	    const struct fault_spec *s); /* what it cuts, for the grade; NULL: nothing */
+	void (*arm)(struct run *r);      /* what must be so at once, on every session */
+	void (*settle)(struct run *r);   /* the rest, after all were armed; NULL: none */
+	void (*disarm)(struct run *r);   /* ends what arm began, beyond the wishes in run (undone by
+					    the engine); NULL: none */
 };
 
 /* One fault on one session. A fault states its wishes through run_*(); the engine joins them. */

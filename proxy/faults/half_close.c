@@ -1,6 +1,6 @@
 /*
- * The dying end stops sending (shutdown(2) SHUT_WR): FIN on the one direction, the other lives. What
- * its real machine goes on sending has nowhere to go and is thrown away.
+ * The dying end stops sending (shutdown(2) SHUT_WR): FIN on the one direction, the other lives.
+ * What its real machine goes on sending has nowhere to go and is thrown away.
  */
 #include "faults/fault.h"
 

@@ -2,8 +2,8 @@
  * The path between client and server is cut, in both directions or in one. Nothing is lost: when it
  * heals, the kernels' retransmissions get through and the same connections carry on.
  *
- * A one-way cut of what the client sends (direction=upstream): the client leg hears nothing more, and
- * nothing more leaves the server leg, ACKs included; the other way round for downstream.
+ * A one-way cut of what the client sends (direction=upstream): the client leg hears nothing more,
+ * and nothing more leaves the server leg, ACKs included; the other way round for downstream.
  */
 #include "faults/fault.h"
 
@@ -12,8 +12,11 @@ struct partition_params {
 };
 
 static const struct field params[] = {
-	{ .key = "direction", .kind = FIELD_CHOICE, .offset = offsetof(struct partition_params, direction),
-	    .initial = "both", .choices = direction_names,
+	{ .key = "direction",
+	    .kind = FIELD_CHOICE,
+	    .offset = offsetof(struct partition_params, direction),
+	    .initial = "both",
+	    .choices = direction_names,
 	    .help = "what is cut: both, upstream (client to server) or downstream" },
 	{ 0 },
 };

@@ -10,10 +10,14 @@ struct crash_params {
 };
 
 static const struct field params[] = {
-	{ .key = "restart_after", .kind = FIELD_DURATION,
-	    .offset = offsetof(struct crash_params, restart_after_ns), .initial = "0",
-	    .min = 0, .max = 86400 * NS_PER_S,
-	    .help = "how long the port is refused until the process is back; 0: until the fault is lifted" },
+	{ .key = "restart_after",
+	    .kind = FIELD_DURATION,
+	    .offset = offsetof(struct crash_params, restart_after_ns),
+	    .initial = "0",
+	    .min = 0,
+	    .max = 86400 * NS_PER_S,
+	    .help = "how long the port is refused until the process is back; 0: until the fault is "
+		    "lifted" },
 	{ 0 },
 };
 

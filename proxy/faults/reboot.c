@@ -7,13 +7,21 @@ struct reboot_params {
 };
 
 static const struct field params[] = {
-	{ .key = "down", .kind = FIELD_DURATION, .offset = offsetof(struct reboot_params, down_ns),
-	    .initial = "30s", .min = NS_PER_MS, .max = 86400 * NS_PER_S,
+	{ .key = "down",
+	    .kind = FIELD_DURATION,
+	    .offset = offsetof(struct reboot_params, down_ns),
+	    .initial = "30s",
+	    .min = NS_PER_MS,
+	    .max = 86400 * NS_PER_S,
 	    .help = "how long the host is silent before its kernel is back" },
-	{ .key = "service_delay", .kind = FIELD_DURATION,
-	    .offset = offsetof(struct reboot_params, service_delay_ns), .initial = "5s",
-	    .min = 0, .max = 86400 * NS_PER_S,
-	    .help = "how long after that the service is not up yet and SYNs are answered with RST" },
+	{ .key = "service_delay",
+	    .kind = FIELD_DURATION,
+	    .offset = offsetof(struct reboot_params, service_delay_ns),
+	    .initial = "5s",
+	    .min = 0,
+	    .max = 86400 * NS_PER_S,
+	    .help =
+		"how long after that the service is not up yet and SYNs are answered with RST" },
 	{ 0 },
 };
 

@@ -31,7 +31,7 @@ void run_apply_silence(struct run *r, enum leg leg)
 	unsigned dirs = 0;
 	struct run *other;
 
-	LIST_FOREACH(other, &t->runs, in_target)
+	LIST_FOREACH (other, &t->runs, in_target)
 		if (other->state == RUN_ACTIVE)
 			dirs |= other->silent[leg];
 	note_grade(r, t->ops->silence(t, leg, dirs));
@@ -42,7 +42,7 @@ void run_apply_hold(struct target *t)
 	unsigned flows = 0;
 	struct run *r;
 
-	LIST_FOREACH(r, &t->runs, in_target)
+	LIST_FOREACH (r, &t->runs, in_target)
 		if (r->state == RUN_ACTIVE)
 			flows |= r->held;
 	t->ops->hold(t, flows);
@@ -76,7 +76,8 @@ void run_end(struct run *r, enum leg leg, enum ending how)
 
 void run_end_other(struct run *r)
 {
-	enum other other = run_spec(r)->other ? (enum other)run_spec(r)->other : r->fault->ops->other;
+	enum other other =
+	    run_spec(r)->other ? (enum other)run_spec(r)->other : r->fault->ops->other;
 
 	if (other == OTHER_HOLD)
 		return;

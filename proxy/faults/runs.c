@@ -40,7 +40,7 @@ struct run *run_find(const struct fault *f, const struct target *t)
 {
 	struct run *r;
 
-	LIST_FOREACH(r, &t->runs, in_target)
+	LIST_FOREACH (r, &t->runs, in_target)
 		if (r->fault == f)
 			return r;
 	return NULL;
@@ -78,8 +78,8 @@ void run_free(struct run *r)
 	free(r);
 }
 
-static void run_timer(struct run *r, int64_t at_ns,
-    void (*due)(struct engine *e, struct timer *t, int64_t now_ns))
+static void run_timer(
+    struct run *r, int64_t at_ns, void (*due)(struct engine *e, struct timer *t, int64_t now_ns))
 {
 	if (!r->timer)
 		r->timer = calloc(1, sizeof(*r->timer));
@@ -98,7 +98,7 @@ static void apply_marks(struct target *t)
 		uint64_t least = UINT64_MAX;
 		struct run *r;
 
-		LIST_FOREACH(r, &t->runs, in_target)
+		LIST_FOREACH (r, &t->runs, in_target)
 			if (r->state == RUN_PENDING && r->mark[flow] < least)
 				least = r->mark[flow];
 		t->ops->mark(t, flow, least);
@@ -158,8 +158,8 @@ static void watch_idle(struct run *r, int64_t now_ns)
 	if (!run_spec(r)->after_idle_ns)
 		run_trigger(r, now_ns);
 	else
-		run_timer(r, r->target->ops->active_ns(r->target) + run_spec(r)->after_idle_ns,
-		    idle_due);
+		run_timer(
+		    r, r->target->ops->active_ns(r->target) + run_spec(r)->after_idle_ns, idle_due);
 }
 
 void run_watch(struct run *r, int64_t now_ns)
@@ -260,7 +260,7 @@ void run_lift(struct run *r, int64_t now_ns)
 static bool count_matches(const struct fault_spec *s, uint64_t n)
 {
 	return (!s->nth || n == s->nth) && (!s->first || n <= s->first) &&
-	    (!s->every || n % s->every == 0);
+	       (!s->every || n % s->every == 0);
 }
 
 static void opened_trigger(struct fault *f, struct target *t, int64_t now_ns)
@@ -326,7 +326,7 @@ void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
 	struct run *r;
 
 	(void)e, (void)now_ns;
-	LIST_FOREACH(r, &t->runs, in_target)
+	LIST_FOREACH (r, &t->runs, in_target)
 		if (r->state == RUN_ACTIVE && r->silent[LEG_SERVER]) {
 			run_apply_silence(r, LEG_SERVER);
 			return;

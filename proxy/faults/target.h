@@ -18,8 +18,8 @@ enum flow { FLOW_UPSTREAM, FLOW_DOWNSTREAM, FLOWS };
 #define FLOWS_ALL   (FLOW_BIT(FLOW_UPSTREAM) | FLOW_BIT(FLOW_DOWNSTREAM))
 
 enum ending {
-	ENDING_CLOSE,  /* as a process's end: close(2), FIN, or RST where received data was unread */
-	ENDING_ABORT,  /* RST */
+	ENDING_CLOSE, /* as a process's end: close(2), FIN, or RST where received data was unread */
+	ENDING_ABORT, /* RST */
 	ENDING_FINISH, /* FIN in this direction only; the other one lives */
 	ENDING_VANISH, /* not a word; the peer's next segment is answered with RST */
 };
@@ -35,7 +35,8 @@ struct target_ops {
 	enum grade (*bury)(struct target *t, enum leg leg);
 	/* Bytes neither read nor written in these flows (FLOW_BIT). */
 	void (*hold)(struct target *t, unsigned flows);
-	/* Ends a leg. A leg that is silent ends when it speaks again. `why` is static or outlives the target. */
+	/* Ends a leg. A leg that is silent ends when it speaks again. `why` is static or outlives
+	 * the target. */
 	void (*end)(struct target *t, enum leg leg, enum ending how, const char *why);
 	/* Segments dropped so far on a silent leg (wire_drops()). */
 	uint32_t (*drops)(struct target *t, enum leg leg);
@@ -62,8 +63,8 @@ enum gate { GATE_OPEN, GATE_HOLD, GATE_REFUSE, GATE_SILENT };
 extern const char *const gate_names[]; /* "open", "hold", "refuse", "silent" */
 
 struct door_ops {
-	/* GATE_SILENT drains the accept queue into sessions after the silence holds. Returns the grade
-	 * (GRADE_EXACT for gates that need no wire). */
+	/* GATE_SILENT drains the accept queue into sessions after the silence holds. Returns the
+	 * grade (GRADE_EXACT for gates that need no wire). */
 	enum grade (*gate)(struct door *d, enum gate gate);
 	/* SYNs of one range vanish, or no longer; the gate is open for the others. */
 	enum grade (*range)(struct door *d, const struct cidr *clients, bool silent);
@@ -76,7 +77,8 @@ struct door_ops {
 struct door {
 	const struct door_ops *ops;
 	const struct proxy_spec *spec;
-	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be resolved */
+	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be
+				     resolved */
 	enum gate gate;
 	uint32_t drops_told;
 	TAILQ_HEAD(, target) targets;

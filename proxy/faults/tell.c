@@ -1,6 +1,7 @@
 /*
  * What the timeline hears of faults, and the reading of drop counters: each segment that a silent
- * socket dropped is a retransmission, a keepalive probe or a SYN of a peer that talks to a dead host.
+ * socket dropped is a retransmission, a keepalive probe or a SYN of a peer that talks to a dead
+ * host.
  */
 #include "base/mono.h"
 #include "faults/run.h"
@@ -27,23 +28,23 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason)
 		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
 		json_object_set_new(o, "segments", json_integer((json_int_t)f->segments));
 		json_object_set_new(o, "touched", json_boolean(f->sessions || f->segments));
-		json_object_set_new(o, "active_ns",
-		    json_integer(f->active_ns ? mono_now_ns() - f->active_ns : 0));
+		json_object_set_new(
+		    o, "active_ns", json_integer(f->active_ns ? mono_now_ns() - f->active_ns : 0));
 	}
 	if (f->ops->dirs)
 		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
 	timeline_record(f->engine->timeline, id, o);
 }
 
-void fault_tell_fired(struct fault *f, uint64_t sessions, const struct target *only, int64_t arm_ns,
-    int64_t all_ns)
+void fault_tell_fired(
+    struct fault *f, uint64_t sessions, const struct target *only, int64_t arm_ns, int64_t all_ns)
 {
 	json_t *o;
 
 	if (!timeline_wants(f->engine->timeline, EVENT_FAULT_FIRED))
 		return;
-	o = json_pack("{s:s, s:s, s:I}", "fault", f->spec->name, "type", f->spec->type->name, "sessions",
-	    (json_int_t)sessions);
+	o = json_pack("{s:s, s:s, s:I}", "fault", f->spec->name, "type", f->spec->type->name,
+	    "sessions", (json_int_t)sessions);
 	if (only) {
 		json_object_set_new(o, "proxy", json_string(only->door->spec->name));
 		json_object_set_new(o, "session", json_integer((json_int_t)only->id));
@@ -105,7 +106,7 @@ static bool door_observe(struct engine *e, struct door *d)
 	total = d->ops->drops(d);
 	if (total > d->drops_told) {
 		tell_drops(e, NULL, d, "listener", total - d->drops_told, total);
-		TAILQ_FOREACH(f, &e->faults, in_engine)
+		TAILQ_FOREACH (f, &e->faults, in_engine)
 			if (f->state == FAULT_ACTIVE && f->ops->gate == GATE_SILENT &&
 			    fault_spec_covers(f->spec, d->spec))
 				f->segments += total - d->drops_told;
@@ -122,11 +123,11 @@ void engine_observe(struct engine *e, int64_t now_ns)
 	struct run *r;
 	struct door *d;
 
-	TAILQ_FOREACH(f, &e->faults, in_engine)
-		TAILQ_FOREACH(r, &f->runs, in_fault)
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		TAILQ_FOREACH (r, &f->runs, in_fault)
 			if (r->state == RUN_ACTIVE)
 				silent |= run_observe(r, now_ns);
-	TAILQ_FOREACH(d, &e->doors, in_engine)
+	TAILQ_FOREACH (d, &e->doors, in_engine)
 		silent |= door_observe(e, d);
 	pause = (mono_now_ns() - began) * OBSERVE_SHARE;
 	if (pause < e->observe_interval_ns)

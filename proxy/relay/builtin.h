@@ -1,6 +1,7 @@
 /*
  * Upstreams that need no server: echo sends back what it gets, discard throws it away. Each is a
- * real TCP service on a loopback port of the kernel's choice, so a session to it has two real legs and every fault works on both.
+ * real TCP service on a loopback port of the kernel's choice, so a session to it has two real legs
+ * and every fault works on both.
  */
 #pragma once
 #include "base/addr.h"

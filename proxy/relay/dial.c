@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOSTS_TTL_NS NS_PER_S /* the file may be edited, but not read for each of 10,000 connections */
+#define HOSTS_TTL_NS                                                                               \
+	NS_PER_S /* the file may be edited, but not read for each of 10,000 connections */
 
 struct dial {
 	struct session *session;
@@ -98,7 +99,8 @@ static void dial_next(struct dial *d)
 			dial_done(d, 0);
 			return;
 		}
-		d->connecting = event_new(d->session->relay->base, d->fd, EV_WRITE, dial_answered, d);
+		d->connecting =
+		    event_new(d->session->relay->base, d->fd, EV_WRITE, dial_answered, d);
 		if (d->connecting && !event_add(d->connecting, NULL))
 			return;
 		close(d->fd);
@@ -119,15 +121,16 @@ static void dial_timed_out(evutil_socket_t fd, short what, void *arg)
 	dial_done(d, ETIMEDOUT);
 }
 
-static void take_addrs(struct dial *d, const union sockaddr_any *addrs, const socklen_t *lens, unsigned n)
+static void take_addrs(
+    struct dial *d, const union sockaddr_any *addrs, const socklen_t *lens, unsigned n)
 {
 	memcpy(d->addrs, addrs, n * sizeof(*addrs));
 	memcpy(d->lens, lens, n * sizeof(*lens));
 	d->n = n;
 }
 
-static void dial_resolved(void *arg, const union sockaddr_any *addrs, const socklen_t *lens, unsigned n,
-    int ttl_s, const char *err)
+static void dial_resolved(void *arg, const union sockaddr_any *addrs, const socklen_t *lens,
+    unsigned n, int ttl_s, const char *err)
 {
 	struct dial *d = arg;
 	struct proxy *p = d->session->proxy;
@@ -150,8 +153,8 @@ static bool addrs_known(struct dial *d, struct proxy *p, int64_t now_ns)
 	const struct addr *up = &p->spec->upstream;
 
 	if (up->kind == ADDR_NAME && now_ns >= p->expires_ns) {
-		p->n_addrs = resolve_hosts(r->resolver, up->name, up->port, p->addrs, p->addr_lens,
-		    PROXY_ADDRS_MAX);
+		p->n_addrs = resolve_hosts(
+		    r->resolver, up->name, up->port, p->addrs, p->addr_lens, PROXY_ADDRS_MAX);
 		p->expires_ns = now_ns + HOSTS_TTL_NS;
 	}
 	take_addrs(d, p->addrs, p->addr_lens, p->n_addrs);

@@ -1,13 +1,13 @@
 /*
  * Bytes from one leg to the other. Two ways, chosen anew with each read:
  *
- *   copy    read(2) into the relay's one scratch buffer, write(2); what the other side does not take
- *           waits in a buffer of its own, at most RELAY_SCRATCH bytes
- *   splice  splice(2) through a pipe of the pool, held only while bytes are in it
+ *   copy    read(2) into the relay's one scratch buffer, write(2); what the other side does not
+ * take waits in a buffer of its own, at most RELAY_SCRATCH bytes splice  splice(2) through a pipe
+ * of the pool, held only while bytes are in it
  *
  * A read that fills the scratch buffer turns to splice, a short splice turns back: below 16 KiB a
- * message a copy is 10-20 % cheaper, above it splice is, by 2 to 5 times at 64 KiB. While bytes wait, the
- * source is not read: that is all the back-pressure there is, and it bounds the memory.
+ * message a copy is 10-20 % cheaper, above it splice is, by 2 to 5 times at 64 KiB. While bytes
+ * wait, the source is not read: that is all the back-pressure there is, and it bounds the memory.
  */
 #include "base/mono.h"
 #include "kernel/socket.h"
@@ -95,8 +95,8 @@ static enum step flow_drain(struct session *s, enum flow flow)
 
 	while (f->len) {
 		ssize_t n = f->pipe ? splice(f->pipe->rd, NULL, fd, NULL, f->len,
-					  SPLICE_F_MOVE | SPLICE_F_NONBLOCK) :
-				      send(fd, f->buf + f->off, f->len, MSG_NOSIGNAL);
+					  SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
+				    : send(fd, f->buf + f->off, f->len, MSG_NOSIGNAL);
 
 		if (n < 0)
 			return would_block(errno) ? STEP_WAIT : flow_failed(s, flow_sink(flow));
@@ -183,8 +183,8 @@ static enum step flow_splice(struct session *s, enum flow flow)
 		f->splice = false;
 		return flow_copy(s, flow);
 	}
-	n = splice(s->legs[flow_source(flow)].fd, NULL, pipe->wr, NULL, flow_room(f, pipe->capacity),
-	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	n = splice(s->legs[flow_source(flow)].fd, NULL, pipe->wr, NULL,
+	    flow_room(f, pipe->capacity), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n <= 0) {
 		pipe_give(&s->relay->pipes, pipe);
 		if (n == 0)
@@ -232,7 +232,8 @@ static enum step flow_step(struct session *s, enum flow flow)
 		return flow_discard(s, flow);
 	if (f->eof)
 		return STEP_WAIT;
-	return f->splice || s->relay->splice == SPLICE_ON ? flow_splice(s, flow) : flow_copy(s, flow);
+	return f->splice || s->relay->splice == SPLICE_ON ? flow_splice(s, flow)
+							  : flow_copy(s, flow);
 }
 
 void flow_run(struct session *s, enum flow flow)

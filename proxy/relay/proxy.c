@@ -6,7 +6,8 @@
  *   hold     listening; nobody accepts, so the kernel completes handshakes until the queue is full
  *   refuse   bound, not listening (socket_refuse): SYNs get RST
  *   silent   listening, and the socket silent (wire.h): SYNs vanish
- * A proxy starts as refuse: bound, and not a SYN answered, until its door has been told what the faults say.
+ * A proxy starts as refuse: bound, and not a SYN answered, until its door has been told what the
+ * faults say.
  */
 #include "relay/proxy.h"
 #include "base/mono.h"
@@ -106,7 +107,8 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 
 void proxy_watch(struct proxy *p)
 {
-	bool want = p->started && p->fd >= 0 && p->listening && p->door.gate == GATE_OPEN && !is_full(p);
+	bool want =
+	    p->started && p->fd >= 0 && p->listening && p->door.gate == GATE_OPEN && !is_full(p);
 
 	if (p->fd < 0 || !event_initialized(&p->ev))
 		return;
@@ -136,7 +138,8 @@ static void open_unix(struct proxy *p)
 	p->listening = true;
 }
 
-/* A Unix socket cannot stop listening and start again: it is closed (its path refuses), and bound anew. */
+/* A Unix socket cannot stop listening and start again: it is closed (its path refuses), and bound
+ * anew. */
 static void refuse_unix(struct proxy *p)
 {
 	if (p->fd >= 0)
@@ -194,8 +197,8 @@ static enum grade door_range(struct door *d, const struct cidr *clients, bool si
 {
 	struct proxy *p = (struct proxy *)d;
 
-	return p->fd < 0 ? GRADE_EXACT :
-			   wire_silence_listener(p->relay->wire, p->fd, &p->wire, clients, silent);
+	return p->fd < 0 ? GRADE_EXACT
+			 : wire_silence_listener(p->relay->wire, p->fd, &p->wire, clients, silent);
 }
 
 static uint32_t door_drops(struct door *d)
@@ -246,16 +249,16 @@ static bool take_upstream(struct proxy *p, const struct addr *up)
 		return true;
 	p->n_addrs = 1;
 	if (up->kind == ADDR_BUILTIN) {
-		enum builtin_kind kind = strcmp(up->name, builtin_names[BUILTIN_ECHO]) ? BUILTIN_DISCARD :
-											 BUILTIN_ECHO;
+		enum builtin_kind kind =
+		    strcmp(up->name, builtin_names[BUILTIN_ECHO]) ? BUILTIN_DISCARD : BUILTIN_ECHO;
 
 		if (!r->builtin[kind])
 			r->builtin[kind] = builtin_new(r->base, kind);
 		if (!r->builtin[kind])
 			return false;
 		p->addrs[0] = *builtin_address(r->builtin[kind]);
-		p->addr_lens[0] = p->addrs[0].sa.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
-									 sizeof(struct sockaddr_in);
+		p->addr_lens[0] = p->addrs[0].sa.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+								       : sizeof(struct sockaddr_in);
 	} else {
 		p->addrs[0] = up->sa;
 		p->addr_lens[0] = up->len;
@@ -282,10 +285,11 @@ struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char
 	TAILQ_INIT(&p->door.targets);
 	p->fd = -1;
 	if (!resolve_listen(r, &spec->listen, &listen))
-		snprintf(err, size, "proxy %s: cannot listen on %s: not in /etc/hosts (write the address)",
+		snprintf(err, size,
+		    "proxy %s: cannot listen on %s: not in /etc/hosts (write the address)",
 		    spec->name, spec->listen.name);
-	else if ((p->fd = socket_listen(&listen, listen.kind == ADDR_UNIX ? (int)spec->backlog : -1,
-		      &p->bound)) < 0)
+	else if ((p->fd = socket_listen(
+		      &listen, listen.kind == ADDR_UNIX ? (int)spec->backlog : -1, &p->bound)) < 0)
 		snprintf(err, size, "proxy %s: cannot listen on %s: %s", spec->name,
 		    addr_format(text, sizeof(text), &spec->listen), strerror(errno));
 	else if (!take_upstream(p, &spec->upstream))
@@ -364,7 +368,8 @@ bool proxy_update(struct proxy *p, const struct proxy_spec *spec)
 	p->spec = copy;
 	p->door.spec = copy;
 	if (p->door.gate == GATE_OPEN || p->door.gate == GATE_HOLD)
-		socket_relisten(p->fd, (int)copy->backlog); /* listen(2) again: the new length of its queue */
+		socket_relisten(
+		    p->fd, (int)copy->backlog); /* listen(2) again: the new length of its queue */
 	proxy_watch(p);
 	return true;
 }

@@ -12,9 +12,9 @@ struct proxy {
 	int fd;                  /* -1: closed (a refused Unix socket, a drained proxy) */
 	struct wire_state wire;
 	struct event ev;
-	struct event *retry;     /* after EMFILE */
+	struct event *retry; /* after EMFILE */
 	bool started, listening, closing;
-	bool starved;            /* no descriptors: accept.paused was told */
+	bool starved; /* no descriptors: accept.paused was told */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;
 	/* The upstream's addresses, in the order to try; until expires_ns for a name. */

@@ -67,9 +67,9 @@ static struct event_base *new_base(void)
 		return NULL;
 	/* The changelist folds what one round changes about a descriptor into one epoll_ctl(2);
 	 * default timers are up to 2 ms late, these 0.1 ms. */
-	if (!event_config_set_flag(config,
-		EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST |
-		    EVENT_BASE_FLAG_NOLOCK))
+	if (!event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER |
+					       EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST |
+					       EVENT_BASE_FLAG_NOLOCK))
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -127,7 +127,7 @@ struct proxy *relay_find_proxy(struct relay *r, const char *name)
 {
 	struct proxy *p;
 
-	TAILQ_FOREACH(p, &r->proxies, in_relay)
+	TAILQ_FOREACH (p, &r->proxies, in_relay)
 		if (!strcmp(p->spec->name, name))
 			return p;
 	return NULL;
@@ -139,8 +139,8 @@ static void each_session(struct relay *r, void (*each)(struct session *s, void *
 	struct target *t;
 	struct proxy *p;
 
-	TAILQ_FOREACH(p, &r->proxies, in_relay)
-		TAILQ_FOREACH(t, &p->door.targets, in_door)
+	TAILQ_FOREACH (p, &r->proxies, in_relay)
+		TAILQ_FOREACH (t, &p->door.targets, in_door)
 			if (!t->over)
 				each((struct session *)t, arg);
 }

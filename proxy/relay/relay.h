@@ -29,7 +29,7 @@ struct relay {
 	TAILQ_HEAD(proxies, proxy) proxies;
 	STAILQ_HEAD(, session) reap; /* over, to be freed outside their own callbacks */
 	struct event *timer, *reaper;
-	int64_t scheduled_ns; /* what the timer is set to */
+	int64_t scheduled_ns;     /* what the timer is set to */
 	uint64_t sessions_opened; /* since the start: the last session's number */
 	uint64_t sessions;        /* now */
 	void (*idle)(void *arg);  /* called when the last session has gone; NULL: nobody waits */
@@ -64,8 +64,8 @@ void proxy_start(struct proxy *p);
 /* Ends its sessions (reason), closes the address, frees it; also one that was only prepared. */
 void proxy_stop(struct proxy *p, const char *reason);
 
-/* A new spec with the same listening address: later sessions get the new upstream and limits. The spec is copied; false: no memory, or
- * no such builtin, nothing changed. */
+/* A new spec with the same listening address: later sessions get the new upstream and limits. The
+ * spec is copied; false: no memory, or no such builtin, nothing changed. */
 bool proxy_update(struct proxy *p, const struct proxy_spec *spec);
 
 /* No new sessions; those open go on. */

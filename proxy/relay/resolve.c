@@ -114,8 +114,8 @@ static void add_answer(struct resolution *q, char type, const void *data)
 	}
 }
 
-static void answered(struct resolution *q, int which, int result, char type, int count, int ttl,
-    void *addresses)
+static void answered(
+    struct resolution *q, int which, int result, char type, int count, int ttl, void *addresses)
 {
 	size_t size = type == DNS_IPv6_AAAA ? 16 : 4;
 
@@ -146,21 +146,26 @@ static struct evdns_base *dns_of(struct resolver *r)
 	if (!r->dns) {
 		r->dns = evdns_base_new(r->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 		if (r->dns)
-			evdns_base_resolv_conf_parse(r->dns, DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS |
-				DNS_OPTION_MISC, RESOLV_CONF);
+			evdns_base_resolv_conf_parse(r->dns,
+			    DNS_OPTION_SEARCH | DNS_OPTION_NAMESERVERS | DNS_OPTION_MISC,
+			    RESOLV_CONF);
 	}
 	return r->dns;
 }
 
-struct resolution *resolve_dns(struct resolver *r, const char *name, uint16_t port, resolve_done done,
-    void *arg)
+struct resolution *resolve_dns(
+    struct resolver *r, const char *name, uint16_t port, resolve_done done, void *arg)
 {
 	struct evdns_base *dns = dns_of(r);
 	struct resolution *q;
 
 	if (!dns || !evdns_base_count_nameservers(dns) || !(q = calloc(1, sizeof(*q))))
 		return NULL;
-	*q = (struct resolution){ .done = done, .arg = arg, .dns = dns, .port = port, .starting = true,
+	*q = (struct resolution){ .done = done,
+		.arg = arg,
+		.dns = dns,
+		.port = port,
+		.starting = true,
 		.err = "no answer" };
 	q->asked[0] = evdns_base_resolve_ipv4(dns, name, 0, answered_a, q);
 	q->asked[1] = evdns_base_resolve_ipv6(dns, name, 0, answered_aaaa, q);

@@ -1,5 +1,6 @@
 /*
- * Names to addresses without blocking the loop: /etc/hosts first, then DNS (libevent's evdns) for A and AAAA.
+ * Names to addresses without blocking the loop: /etc/hosts first, then DNS (libevent's evdns) for A
+ * and AAAA.
  */
 #pragma once
 #include "base/addr.h"
@@ -15,11 +16,13 @@ void resolver_free(struct resolver *r);
 unsigned resolve_hosts(struct resolver *r, const char *name, uint16_t port, union sockaddr_any *out,
     socklen_t *lens, unsigned max);
 
-/* n 0: the name has no address, or no server answered; err is a static text. ttl_s: how long the answer holds. */
+/* n 0: the name has no address, or no server answered; err is a static text. ttl_s: how long the
+ * answer holds. */
 typedef void (*resolve_done)(void *arg, const union sockaddr_any *addrs, const socklen_t *lens,
     unsigned n, int ttl_s, const char *err);
 
-/* Asks DNS. done is called later, once, unless cancelled. NULL: no memory, or no name server is known. */
-struct resolution *resolve_dns(struct resolver *r, const char *name, uint16_t port, resolve_done done,
-    void *arg);
+/* Asks DNS. done is called later, once, unless cancelled. NULL: no memory, or no name server is
+ * known. */
+struct resolution *resolve_dns(
+    struct resolver *r, const char *name, uint16_t port, resolve_done done, void *arg);
 void resolve_cancel(struct resolution *q);

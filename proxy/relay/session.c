@@ -31,8 +31,8 @@ void session_set_state(struct session *s, enum session_state state)
 static void leg_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct leg_state *leg = arg;
-	struct session *s = (struct session *)((char *)(leg - leg->which) -
-	    offsetof(struct session, legs));
+	struct session *s =
+	    (struct session *)((char *)(leg - leg->which) - offsetof(struct session, legs));
 	enum flow in = leg->which == LEG_CLIENT ? FLOW_DOWNSTREAM : FLOW_UPSTREAM;
 
 	(void)fd;
@@ -88,7 +88,8 @@ static void tell_opened(const struct session *s)
 		addr_format_sa(client, sizeof(client), &s->client.sa)));
 }
 
-struct session *session_open(struct proxy *p, int fd, const union sockaddr_ip *client, int64_t now_ns)
+struct session *session_open(
+    struct proxy *p, int fd, const union sockaddr_ip *client, int64_t now_ns)
 {
 	struct relay *r = p->relay;
 	struct session *s = calloc(1, sizeof(*s));
@@ -126,7 +127,8 @@ void session_connected(struct session *s, int fd, int64_t now_ns)
 	if (timeline_wants(s->relay->timeline, EVENT_SESSION_CONNECTED))
 		timeline_record(s->relay->timeline, EVENT_SESSION_CONNECTED,
 		    json_pack("{s:s, s:I, s:I}", "proxy", s->proxy->spec->name, "session",
-			(json_int_t)s->target.id, "connect_ns", (json_int_t)(now_ns - s->opened_ns)));
+			(json_int_t)s->target.id, "connect_ns",
+			(json_int_t)(now_ns - s->opened_ns)));
 	session_set_state(s, SESSION_OPEN);
 	if (!LIST_EMPTY(&s->target.runs))
 		engine_leg_ready(&s->relay->engine, &s->target, now_ns);
@@ -241,9 +243,9 @@ void session_unreachable(struct session *s, int err)
 {
 	bool silence = err == ETIMEDOUT && session_fall_silent(s, LEG_CLIENT);
 
-	set_reason(s, err == ECONNREFUSED ? "connect_refused" :
-		err == ETIMEDOUT              ? "connect_timeout" :
-						"connect_failed");
+	set_reason(s, err == ECONNREFUSED ? "connect_refused"
+		      : err == ETIMEDOUT  ? "connect_timeout"
+					  : "connect_failed");
 	session_end_leg(s, LEG_SERVER, ENDING_ABORT);
 	if (!silence)
 		session_end_leg(s, LEG_CLIENT, ENDING_ABORT);
@@ -254,8 +256,8 @@ void session_leg_failed(struct session *s, enum leg which, int err)
 	enum leg other = !which;
 	bool silent = err == ETIMEDOUT || err == EHOSTUNREACH || err == ENETUNREACH;
 
-	set_reason(s, which == LEG_CLIENT ? (silent ? "client_timeout" : "client_reset") :
-					    (silent ? "server_timeout" : "server_reset"));
+	set_reason(s, which == LEG_CLIENT ? (silent ? "client_timeout" : "client_reset")
+					  : (silent ? "server_timeout" : "server_reset"));
 	session_end_leg(s, which, ENDING_ABORT);
 	if (!s->legs[other].over && !(silent && session_fall_silent(s, other)))
 		session_end_leg(s, other, ENDING_ABORT);
@@ -266,8 +268,9 @@ static json_t *session_json(const struct session *s)
 	char client[ADDR_TEXT_MAX];
 
 	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I}", "proxy", s->proxy->spec->name, "session",
-	    (json_int_t)s->target.id, "client", addr_format_sa(client, sizeof(client), &s->client.sa),
-	    "upstream_bytes", (json_int_t)s->flows[FLOW_UPSTREAM].bytes, "downstream_bytes",
+	    (json_int_t)s->target.id, "client",
+	    addr_format_sa(client, sizeof(client), &s->client.sa), "upstream_bytes",
+	    (json_int_t)s->flows[FLOW_UPSTREAM].bytes, "downstream_bytes",
 	    (json_int_t)s->flows[FLOW_DOWNSTREAM].bytes, "duration_ns",
 	    (json_int_t)(mono_now_ns() - s->opened_ns));
 }
@@ -295,7 +298,7 @@ void session_dump(struct session *s)
 		return;
 	o = session_json(s);
 	faults = json_array();
-	LIST_FOREACH(run, &s->target.runs, in_target)
+	LIST_FOREACH (run, &s->target.runs, in_target)
 		json_array_append_new(faults, json_string(run_spec(run)->name));
 	json_object_set_new(o, "state", json_string(session_state_names[s->state]));
 	json_object_set_new(o, "idle_ns", json_integer(mono_now_ns() - s->active_ns));

@@ -18,8 +18,8 @@ extern const char *const session_state_names[];
 
 struct dial;
 
-/* One direction. Bytes wait either in a pipe (splice) or in a buffer (copy), never in both: when they change
- * places the waiting ones are drained first. */
+/* One direction. Bytes wait either in a pipe (splice) or in a buffer (copy), never in both: when
+ * they change places the waiting ones are drained first. */
 struct flow_state {
 	uint64_t bytes;    /* delivered to the other leg's socket */
 	uint64_t mark;     /* tell the engine at this many; UINT64_MAX: never */
@@ -28,9 +28,9 @@ struct flow_state {
 	uint32_t off, len; /* of what waits: in buf, or (len alone) in pipe */
 	bool splice : 1;   /* the last read filled the scratch buffer */
 	bool held : 1;
-	bool eof : 1;      /* the source has said FIN, or a fault says so */
-	bool fin : 1;      /* FIN was passed on */
-	bool discard : 1;  /* nobody is there to take it: read and thrown away */
+	bool eof : 1;     /* the source has said FIN, or a fault says so */
+	bool fin : 1;     /* FIN was passed on */
+	bool discard : 1; /* nobody is there to take it: read and thrown away */
 };
 
 struct leg_state {
@@ -72,13 +72,16 @@ static inline enum leg flow_sink(enum flow f)
 
 /* --- session.c --- */
 
-/* Takes over fd. NULL: no memory; fd was closed. The faults have struck it and it is dialling when this returns. */
-struct session *session_open(struct proxy *p, int fd, const union sockaddr_ip *client, int64_t now_ns);
+/* Takes over fd. NULL: no memory; fd was closed. The faults have struck it and it is dialling when
+ * this returns. */
+struct session *session_open(
+    struct proxy *p, int fd, const union sockaddr_ip *client, int64_t now_ns);
 
 /* The dial is over: the server leg is connected (takes over fd). */
 void session_connected(struct session *s, int fd, int64_t now_ns);
 
-/* The dial is over: err is why (ECONNREFUSED, ETIMEDOUT ...). RST for an answer, silence for silence. */
+/* The dial is over: err is why (ECONNREFUSED, ETIMEDOUT ...). RST for an answer, silence for
+ * silence. */
 void session_unreachable(struct session *s, int err);
 
 /* A leg's socket failed: the other leg is told the same. */
@@ -104,12 +107,14 @@ void session_dump(struct session *s);
 
 extern const struct target_ops session_target_ops;
 
-/* The upstream went silent, so does this leg: for as long as a peer could still be trying. False: no rung. */
+/* The upstream went silent, so does this leg: for as long as a peer could still be trying. False:
+ * no rung. */
 bool session_fall_silent(struct session *s, enum leg leg);
 
 /* --- flow.c --- */
 
-/* Moves bytes until one side blocks or a fair share was moved; passes FIN on. May end the session. */
+/* Moves bytes until one side blocks or a fair share was moved; passes FIN on. May end the session.
+ */
 void flow_run(struct session *s, enum flow flow);
 bool flow_wants_read(const struct session *s, enum flow flow);
 bool flow_wants_write(const struct session *s, enum flow flow);

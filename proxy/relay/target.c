@@ -22,7 +22,8 @@ static void leg_speaks_again(struct session *s, struct leg_state *leg)
 {
 	enum ending how = leg->later - 1;
 
-	/* An RST that was said into the silence was lost; the kernel of a process that ended repeats its FIN. */
+	/* An RST that was said into the silence was lost; the kernel of a process that ended
+	 * repeats its FIN. */
 	if (how == ENDING_CLOSE) {
 		wire_silence(s->relay->wire, leg->fd, &leg->wire, 0);
 		close(leg->fd);
@@ -70,7 +71,8 @@ static void target_hold(struct target *t, unsigned flows)
 	for (enum flow f = 0; f < FLOWS; f++) {
 		s->flows[f].held = flows & FLOW_BIT(f);
 		/* A FIN that waited for the hold to end: no event would bring it. */
-		if (s->state == SESSION_OPEN && !s->flows[f].held && s->flows[f].eof && !s->flows[f].fin)
+		if (s->state == SESSION_OPEN && !s->flows[f].held && s->flows[f].eof &&
+		    !s->flows[f].fin)
 			flow_run(s, f);
 	}
 	if (s->state == SESSION_OPEN || s->state == SESSION_DEAD)
