@@ -51,12 +51,14 @@ void engine_free(struct engine *e)
 
 static enum gate fault_gate(const struct fault *f)
 {
-	enum gate gate = f->state == FAULT_ACTIVE ? f->ops->gate
-			 : f->state == FAULT_TAIL ? f->ops->tail_gate
-						  : GATE_OPEN;
+	enum gate gate = GATE_OPEN;
 
 	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
 		return GATE_OPEN;
+	if (f->state == FAULT_ACTIVE)
+		gate = f->ops->gate;
+	else if (f->state == FAULT_TAIL)
+		gate = f->ops->tail_gate;
 	/* A dead client connects nowhere: the relay, which is its stand-in, says so at once. */
 	if (gate == GATE_SILENT && f->spec->side == SIDE_CLIENT)
 		return GATE_REFUSE;
@@ -159,27 +161,36 @@ static void fault_timer(struct fault *f, int64_t at_ns)
 	heap_set(&f->engine->timers, &f->timer.node, at_ns);
 }
 
-/* Sessions that a window strikes: all that toxicity and clients choose. */
-static void fault_strike_window(struct fault *f, int64_t now_ns)
+/* A pending run for every open session that toxicity and clients choose. */
+static void fault_enlist(struct fault *f)
 {
-	int64_t began = mono_now_ns();
-	uint64_t struck = 0;
 	struct door *d;
 	struct target *t;
-	struct run *r;
 
 	TAILQ_FOREACH (d, &f->engine->doors, in_engine) {
 		if (!fault_spec_covers(f->spec, d->spec))
 			continue;
 		TAILQ_FOREACH (t, &d->targets, in_door)
-			if (!t->over && !run_find(f, t) && fault_chooses(f, t)) {
-				r = run_new(f, t);
-				if (r)
-					run_arm(r, now_ns), struck++;
-			}
+			if (!t->over && !run_find(f, t) && fault_chooses(f, t))
+				run_new(f, t);
 	}
-	int64_t armed = mono_now_ns();
-	struct run *next;
+}
+
+/* All fall at one instant, then the rest is done: two walks. */
+static void fault_strike_window(struct fault *f, int64_t now_ns)
+{
+	int64_t began = mono_now_ns(), armed;
+	uint64_t struck = 0;
+	struct run *r, *next;
+
+	fault_enlist(f);
+	TAILQ_FOREACH (r, &f->runs, in_fault) {
+		if (r->state != RUN_PENDING)
+			continue;
+		run_arm(r, now_ns);
+		struck++;
+	}
+	armed = mono_now_ns();
 	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
 		next = TAILQ_NEXT(r, in_fault);
 		run_settle(r, now_ns);
@@ -189,16 +200,10 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 
 static void fault_start_triggers(struct fault *f, int64_t now_ns)
 {
-	struct door *d;
-	struct target *t;
 	struct run *r, *next;
 
 	if (!fault_counts(f->spec))
-		TAILQ_FOREACH (d, &f->engine->doors, in_engine)
-			if (fault_spec_covers(f->spec, d->spec))
-				TAILQ_FOREACH (t, &d->targets, in_door)
-					if (!t->over && !run_find(f, t) && fault_chooses(f, t))
-						run_new(f, t);
+		fault_enlist(f);
 	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
 		next = TAILQ_NEXT(r, in_fault);
 		run_watch(r, now_ns);

@@ -232,8 +232,9 @@ static enum step flow_step(struct session *s, enum flow flow)
 		return flow_discard(s, flow);
 	if (f->eof)
 		return STEP_WAIT;
-	return f->splice || s->relay->splice == SPLICE_ON ? flow_splice(s, flow)
-							  : flow_copy(s, flow);
+	if (f->splice || s->relay->splice == SPLICE_ON)
+		return flow_splice(s, flow);
+	return flow_copy(s, flow);
 }
 
 void flow_run(struct session *s, enum flow flow)

@@ -238,32 +238,40 @@ static bool resolve_listen(struct relay *r, const struct addr *in, struct addr *
 	return true;
 }
 
+static void take_address(struct proxy *p, const union sockaddr_any *sa, socklen_t len)
+{
+	p->addrs[0] = *sa;
+	p->addr_lens[0] = len;
+	p->n_addrs = 1;
+	p->door.family[LEG_SERVER] = sa->sa.sa_family;
+}
+
+static bool take_builtin(struct proxy *p, const char *name)
+{
+	enum builtin_kind kind =
+	    strcmp(name, builtin_names[BUILTIN_ECHO]) ? BUILTIN_DISCARD : BUILTIN_ECHO;
+	struct builtin **b = &p->relay->builtin[kind];
+	socklen_t len = sizeof(struct sockaddr_in);
+
+	if (!*b)
+		*b = builtin_new(p->relay->base, kind);
+	if (!*b)
+		return false;
+	if (builtin_address(*b)->sa.sa_family == AF_INET6)
+		len = sizeof(struct sockaddr_in6);
+	take_address(p, builtin_address(*b), len);
+	return true;
+}
+
 static bool take_upstream(struct proxy *p, const struct addr *up)
 {
-	struct relay *r = p->relay;
-
 	p->n_addrs = 0;
 	p->expires_ns = 0;
 	p->door.family[LEG_SERVER] = AF_UNSPEC;
-	if (up->kind == ADDR_NAME)
-		return true;
-	p->n_addrs = 1;
-	if (up->kind == ADDR_BUILTIN) {
-		enum builtin_kind kind =
-		    strcmp(up->name, builtin_names[BUILTIN_ECHO]) ? BUILTIN_DISCARD : BUILTIN_ECHO;
-
-		if (!r->builtin[kind])
-			r->builtin[kind] = builtin_new(r->base, kind);
-		if (!r->builtin[kind])
-			return false;
-		p->addrs[0] = *builtin_address(r->builtin[kind]);
-		p->addr_lens[0] = p->addrs[0].sa.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-								       : sizeof(struct sockaddr_in);
-	} else {
-		p->addrs[0] = up->sa;
-		p->addr_lens[0] = up->len;
-	}
-	p->door.family[LEG_SERVER] = p->addrs[0].sa.sa_family;
+	if (up->kind == ADDR_BUILTIN)
+		return take_builtin(p, up->name);
+	if (up->kind != ADDR_NAME)
+		take_address(p, &up->sa, up->len);
 	return true;
 }
 

@@ -243,9 +243,9 @@ void session_unreachable(struct session *s, int err)
 {
 	bool silence = err == ETIMEDOUT && session_fall_silent(s, LEG_CLIENT);
 
-	set_reason(s, err == ECONNREFUSED ? "connect_refused"
-		      : err == ETIMEDOUT  ? "connect_timeout"
-					  : "connect_failed");
+	if (err == ECONNREFUSED)
+		set_reason(s, "connect_refused");
+	set_reason(s, err == ETIMEDOUT ? "connect_timeout" : "connect_failed");
 	session_end_leg(s, LEG_SERVER, ENDING_ABORT);
 	if (!silence)
 		session_end_leg(s, LEG_CLIENT, ENDING_ABORT);
@@ -253,11 +253,14 @@ void session_unreachable(struct session *s, int err)
 
 void session_leg_failed(struct session *s, enum leg which, int err)
 {
+	static const char *const reasons[LEGS][2] = {
+		[LEG_CLIENT] = { "client_reset", "client_timeout" },
+		[LEG_SERVER] = { "server_reset", "server_timeout" },
+	};
 	enum leg other = !which;
 	bool silent = err == ETIMEDOUT || err == EHOSTUNREACH || err == ENETUNREACH;
 
-	set_reason(s, which == LEG_CLIENT ? (silent ? "client_timeout" : "client_reset")
-					  : (silent ? "server_timeout" : "server_reset"));
+	set_reason(s, reasons[which][silent]);
 	session_end_leg(s, which, ENDING_ABORT);
 	if (!s->legs[other].over && !(silent && session_fall_silent(s, other)))
 		session_end_leg(s, other, ENDING_ABORT);
