@@ -15,11 +15,11 @@ void death_arm(struct run *r)
 	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++)
 		if (run_is_dying(r, leg))
 			run_silence(r, leg, WIRE_BOTH);
-	run_hold(r, FLOWS_ALL);
 }
 
 void death_settle(struct run *r)
 {
+	run_hold(r, FLOWS_ALL);
 	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++)
 		if (run_is_dying(r, leg))
 			run_bury(r, leg);

@@ -48,9 +48,13 @@ static void arm(struct run *r)
 {
 	const struct cut *cut = cut_of(run_spec(r));
 
-	run_hold(r, cut->held);
 	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++)
 		run_silence(r, leg, cut->silent[leg]);
+}
+
+static void settle(struct run *r)
+{
+	run_hold(r, cut_of(run_spec(r))->held);
 }
 
 const struct fault_ops fault_partition = {
@@ -71,4 +75,5 @@ const struct fault_ops fault_partition = {
 	.tail = FAULT_NO_PARAM,
 	.dirs = dirs,
 	.arm = arm,
+	.settle = settle,
 };
