@@ -12,6 +12,18 @@ static void settle(struct run *r)
 		run_end_other(r);
 }
 
+/* The process runs again and finds what the other side was told: it passes it on. */
+static void disarm(struct run *r)
+{
+	int other = run_spec(r)->other;
+
+	if (run_spec(r)->side == SIDE_BOTH || (other != OTHER_ABORT && other != OTHER_CLOSE))
+		return;
+	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++)
+		if (run_is_dying(r, leg))
+			run_end(r, leg, other == OTHER_ABORT ? ENDING_ABORT : ENDING_CLOSE);
+}
+
 const struct fault_ops fault_hang = {
 	.type = {
 		.name = "hang",
@@ -27,4 +39,5 @@ const struct fault_ops fault_hang = {
 	.tail = FAULT_NO_PARAM,
 	.arm = arm,
 	.settle = settle,
+	.disarm = disarm,
 };

@@ -31,6 +31,8 @@ void run_apply_silence(struct run *r, enum leg leg)
 	unsigned dirs = 0;
 	struct run *other;
 
+	if (t->over)
+		return;
 	LIST_FOREACH (other, &t->runs, in_target)
 		if (other->state == RUN_ACTIVE)
 			dirs |= other->silent[leg];
@@ -42,6 +44,8 @@ void run_apply_hold(struct target *t)
 	unsigned flows = 0;
 	struct run *r;
 
+	if (t->over)
+		return;
 	LIST_FOREACH (r, &t->runs, in_target)
 		if (r->state == RUN_ACTIVE)
 			flows |= r->held;
@@ -62,6 +66,8 @@ void run_hold(struct run *r, unsigned flows)
 
 void run_bury(struct run *r, enum leg leg)
 {
+	if (r->target->over)
+		return;
 	enum grade grade = r->target->ops->bury(r->target, leg);
 
 	/* A burial can only better what the silence alone had reached. */
@@ -71,7 +77,8 @@ void run_bury(struct run *r, enum leg leg)
 
 void run_end(struct run *r, enum leg leg, enum ending how)
 {
-	r->target->ops->end(r->target, leg, how, r->fault->spec->name);
+	if (!r->target->over)
+		r->target->ops->end(r->target, leg, how, r->fault->spec->name);
 }
 
 void run_end_other(struct run *r)

@@ -94,6 +94,8 @@ static void run_timer(
 
 static void apply_marks(struct target *t)
 {
+	if (t->over)
+		return;
 	for (enum flow flow = 0; flow < FLOWS; flow++) {
 		uint64_t least = UINT64_MAX;
 		struct run *r;
@@ -111,6 +113,8 @@ static void run_trigger(struct run *r, int64_t now_ns)
 	struct target *t = r->target;
 	int64_t began = mono_now_ns();
 
+	if (t->over)
+		return;
 	r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
 	apply_marks(t);
 	run_arm(r, now_ns);

@@ -18,7 +18,9 @@
 	X(field)                                                                                   \
 	X(spec)                                                                                    \
 	X(timeline)                                                                                \
-	X(conf)
+	X(conf)                                                                                    \
+	X(catalogue)                                                                               \
+	X(faults)
 
 #define DECLARE(name) Suite *name##_suite(void);
 #define ROW(name)     name##_suite,

@@ -1,0 +1,123 @@
+/* Every row of the catalogue says what it must, and says it of keys that there are. */
+#include "faults/catalogue.h"
+#include "faults/fault.h"
+#include <check.h>
+#include <string.h>
+
+Suite *catalogue_suite(void);
+
+static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
+	"reset", "refuse", "syn_drop", "half_close" };
+
+#define N_WANTED (sizeof(wanted) / sizeof(*wanted))
+
+START_TEST(every_death_is_there_once)
+{
+	size_t n = 0;
+
+	for (; catalogue[n]; n++) {
+		ck_assert_ptr_eq(catalogue_types[n], &catalogue[n]->type);
+		ck_assert_ptr_eq(catalogue_find(catalogue[n]->type.name), catalogue[n]);
+		ck_assert_ptr_eq(catalogue_ops(catalogue_types[n]), catalogue[n]);
+		ck_assert_ptr_null(spec_check_name(catalogue[n]->type.name));
+	}
+	ck_assert_ptr_null(catalogue_types[n]);
+	ck_assert_uint_eq(n, N_WANTED);
+	for (size_t i = 0; i < N_WANTED; i++)
+		ck_assert_ptr_nonnull(catalogue_find(wanted[i]));
+	ck_assert_ptr_null(catalogue_find("power"));
+	ck_assert_ptr_null(catalogue_find(""));
+}
+END_TEST
+
+static void check_sentence(const char *name, const char *text)
+{
+	ck_assert_msg(text && strlen(text) > 10, "%s says too little", name);
+	ck_assert_msg(text[strlen(text) - 1] != '.', "%s: no full stop", name);
+}
+
+START_TEST(every_type_explains_itself)
+{
+	for (const struct fault_type *const *t = catalogue_types; *t; t++) {
+		check_sentence((*t)->name, (*t)->summary);
+		check_sentence((*t)->name, (*t)->peer_sees);
+		ck_assert_msg(
+		    (*t)->sides & 7 && !((*t)->sides & ~7u), "%s has no side", (*t)->name);
+	}
+}
+END_TEST
+
+START_TEST(params_have_help_and_hide_nothing)
+{
+	for (const struct fault_type *const *t = catalogue_types; *t; t++)
+		for (const struct field *f = (*t)->params; f && f->key; f++) {
+			check_sentence(f->key, f->help);
+			ck_assert_msg(!field_find(fault_fields, f->key), "%s.%s is a common key",
+			    (*t)->name, f->key);
+			ck_assert_str_ne(f->key, "type");
+			ck_assert_ptr_eq(field_find((*t)->params, f->key), f);
+			ck_assert_uint_le(f->offset + sizeof(int64_t), FAULT_PARAMS_BYTES);
+			ck_assert_msg(
+			    f->initial || f->required, "%s.%s has no default", (*t)->name, f->key);
+		}
+}
+END_TEST
+
+START_TEST(refusals_name_common_keys_once)
+{
+	for (const struct fault_type *const *t = catalogue_types; *t; t++)
+		for (const struct refusal *r = (*t)->refusals; r && r->key; r++) {
+			ck_assert_msg(field_find(fault_fields, r->key) != NULL,
+			    "%s refuses %s, which is no key", (*t)->name, r->key);
+			check_sentence(r->key, r->why);
+			for (const struct refusal *q = r + 1; q->key; q++)
+				ck_assert_str_ne(r->key, q->key);
+		}
+}
+END_TEST
+
+static bool refuses(const struct fault_type *t, const char *key)
+{
+	for (const struct refusal *r = t->refusals; r && r->key; r++)
+		if (!strcmp(r->key, key))
+			return true;
+	return false;
+}
+
+/* The functions and the data of a row agree. */
+START_TEST(rows_agree_with_themselves)
+{
+	for (const struct fault_ops *const *o = catalogue; *o; o++) {
+		const struct fault_ops *ops = *o;
+		const char *name = ops->type.name;
+
+		ck_assert_msg((ops->dirs != NULL) == ops->type.needs_wire, "%s: wire", name);
+		ck_assert_msg((ops->gate != GATE_OPEN) == ops->type.gates, "%s: gate", name);
+		ck_assert_msg(
+		    ops->gate != GATE_SILENT || ops->type.needs_wire, "%s: silent gate", name);
+		ck_assert_msg((ops->tail_gate != GATE_OPEN) == (ops->tail != FAULT_NO_PARAM),
+		    "%s: tail", name);
+		ck_assert_msg((ops->lasts != FAULT_NO_PARAM) == refuses(&ops->type, "duration"),
+		    "%s: two lengths, or none", name);
+		ck_assert_msg(ops->other != OTHER_DEFAULT || !ops->arm,
+		    "%s: what is the default of other?", name);
+		ck_assert_msg(
+		    ops->arm || refuses(&ops->type, "nth"), "%s strikes no session", name);
+		ck_assert_msg(!ops->settle || ops->arm, "%s settles what it does not arm", name);
+	}
+}
+END_TEST
+
+Suite *catalogue_suite(void)
+{
+	Suite *s = suite_create("catalogue");
+	TCase *c = tcase_create("rows");
+
+	tcase_add_test(c, every_death_is_there_once);
+	tcase_add_test(c, every_type_explains_itself);
+	tcase_add_test(c, params_have_help_and_hide_nothing);
+	tcase_add_test(c, refusals_name_common_keys_once);
+	tcase_add_test(c, rows_agree_with_themselves);
+	suite_add_tcase(s, c);
+	return s;
+}
