@@ -18,7 +18,8 @@
 	X(field)                                                                                   \
 	X(spec)                                                                                    \
 	X(timeline)                                                                                \
-	X(conf)
+	X(conf)                                                                                    \
+	X(docs)
 
 #define DECLARE(name) Suite *name##_suite(void);
 #define ROW(name)     name##_suite,
