@@ -33,11 +33,11 @@ enum addr_kind { ADDR_NONE, ADDR_IP, ADDR_NAME, ADDR_UNIX, ADDR_BUILTIN };
 
 struct addr {
 	enum addr_kind kind;
-	uint16_t port;          /* ADDR_IP, ADDR_NAME; 0: the kernel picks */
-	bool any;               /* ":port" or "*:port" */
-	socklen_t len;          /* of sa: ADDR_IP, ADDR_UNIX */
-	union sockaddr_any sa;  /* ADDR_IP, ADDR_UNIX */
-	char name[256];         /* ADDR_NAME: host name; ADDR_BUILTIN: "echo", "discard" */
+	uint16_t port;         /* ADDR_IP, ADDR_NAME; 0: the kernel picks */
+	bool any;              /* ":port" or "*:port" */
+	socklen_t len;         /* of sa: ADDR_IP, ADDR_UNIX */
+	union sockaddr_any sa; /* ADDR_IP, ADDR_UNIX */
+	char name[256];        /* ADDR_NAME: host name; ADDR_BUILTIN: "echo", "discard" */
 };
 
 #define ADDR_TEXT_MAX 300
@@ -62,7 +62,8 @@ struct cidr {
 	uint8_t bytes[16];
 };
 
-/* "10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1". Host bits set beyond the prefix are an error. */
+/* "10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1". Host bits set beyond the prefix are an error.
+ */
 const char *cidr_parse(const char *text, struct cidr *out);
 char *cidr_format(char *buf, size_t size, const struct cidr *c);
 

@@ -28,7 +28,7 @@ static inline bool log_wants(const struct log *l, enum log_level level)
 	return l->sink && level <= l->level;
 }
 
-/* One line: time, level, event, then the members of the jansson object fields in their order (borrowed; may be
- * NULL). */
+/* One line: time, level, event, then the members of the jansson object fields in their order
+ * (borrowed; may be NULL). */
 void log_event(struct log *l, enum log_level level, int64_t wall_ns, const char *event,
     const struct json_t *fields);

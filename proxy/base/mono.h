@@ -15,5 +15,6 @@ int64_t mono_now_ns(void);
 /* CLOCK_REALTIME in nanoseconds since the epoch. */
 int64_t mono_wall_ns(void);
 
-/* Writes a wall time as RFC 3339 UTC with microseconds ("2026-11-22T12:00:00.000000Z"); 28 bytes. */
+/* Writes a wall time as RFC 3339 UTC with microseconds ("2026-11-22T12:00:00.000000Z"); 28 bytes.
+ */
 void mono_format_wall(char out[static 28], int64_t wall_ns);

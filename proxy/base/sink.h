@@ -5,7 +5,8 @@
  * sink goes on trying, so a disk that has room again gets lines again.
  *
  * The descriptor may be shared with other processes (stderr), so O_NONBLOCK is not set on it:
- * poll(2) first, then at most PIPE_BUF bytes a write(2), which a writable pipe takes without blocking.
+ * poll(2) first, then at most PIPE_BUF bytes a write(2), which a writable pipe takes without
+ * blocking.
  */
 #pragma once
 #include <stdbool.h>
@@ -16,16 +17,17 @@
 
 struct sink;
 
-/* path "-": stdout; "stderr": stderr; else a file, appended to, created 0644. NULL with *err (static
- * or strerror text) on failure. */
+/* path "-": stdout; "stderr": stderr; else a file, appended to, created 0644. NULL with *err
+ * (static or strerror text) on failure. */
 struct sink *sink_open(const char *path, const char **err);
 void sink_close(struct sink *s); /* flushes what it can without blocking; NULL is fine */
 
-/* Queues one line (no newline at its end: the sink adds it) and writes what the descriptor takes. */
+/* Queues one line (no newline at its end: the sink adds it) and writes what the descriptor takes.
+ */
 void sink_line(struct sink *s, const char *line, size_t len);
 
 /* Tries again; true while something waits. The loop calls it from a timer while it is true. */
 bool sink_flush(struct sink *s);
 
-uint64_t sink_lost(const struct sink *s);   /* lines lost since it was opened */
-int sink_error(const struct sink *s);       /* errno of the last failed write, 0 if none */
+uint64_t sink_lost(const struct sink *s); /* lines lost since it was opened */
+int sink_error(const struct sink *s);     /* errno of the last failed write, 0 if none */

@@ -184,9 +184,6 @@ static void read_stream(struct conf_run *run, FILE *in, const char *file)
 	else if (failed && run->errors->count == 0)
 		conf_errors_add(
 		    run->errors, "%s:%d: expected KEY = VALUE or [SECTION]", file, failed);
-	else if (run->c->n_proxies == 0 && run->errors->count == 0)
-		conf_errors_add(
-		    run->errors, "%s: expected at least one [proxy NAME] section", file);
 	free(r.line);
 }
 

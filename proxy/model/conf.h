@@ -5,9 +5,9 @@
  *     FILE:LINE: [SECTION] KEY: what was expected, got "VALUE" (did you mean "X"?)
  *
  * Found here: syntax; over-long lines (inih 55 cuts at 199 bytes: a counting reader sees them
- * first); unknown sections and keys; duplicate names and keys; values; required keys; two proxies on one
- * address; names of hosts, proxies, types that do not exist; keys a type refuses; a fault that
- * needs a TCP leg on a Unix-socket proxy.
+ * first); unknown sections and keys; duplicate names and keys; values; required keys; two proxies
+ * on one address; names of hosts, proxies, types that do not exist; keys a type refuses; a fault
+ * that needs a TCP leg on a Unix-socket proxy.
  */
 #pragma once
 #include "model/spec.h"
@@ -27,8 +27,8 @@ void conf_errors_free(struct conf_errors *e);
 
 /* types: NULL-terminated. NULL when anything is wrong: errors then has at least one message.
  * path "-" reads stdin. */
-struct config *conf_load(const char *path, const struct fault_type *const *types,
-    struct conf_errors *errors);
+struct config *conf_load(
+    const char *path, const struct fault_type *const *types, struct conf_errors *errors);
 
 /* One fault as on a command line: "power_loss delay=5s duration=30s". Appended to c under the
  * name name (or its own name=KEY). proxy defaults to "*". False: errors has messages, nothing

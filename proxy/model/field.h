@@ -32,11 +32,11 @@ struct field {
 	const char *key;
 	enum field_kind kind;
 	size_t offset;
-	const char *initial;         /* default as a user would write it; NULL: unset (zero) */
-	const char *const *choices;  /* FIELD_CHOICE: NULL-terminated */
-	int64_t min, max;            /* DURATION, SIZE, COUNT: inclusive; both 0: no limit */
+	const char *initial;        /* default as a user would write it; NULL: unset (zero) */
+	const char *const *choices; /* FIELD_CHOICE: NULL-terminated */
+	int64_t min, max;           /* DURATION, SIZE, COUNT: inclusive; both 0: no limit */
 	bool required;
-	const char *help;            /* one sentence, no full stop */
+	const char *help; /* one sentence, no full stop */
 };
 
 /* Rows end with key == NULL. */
@@ -44,8 +44,8 @@ const struct field *field_find(const struct field *table, const char *key);
 
 /* Parses text into the row's place in base. NULL on success; else what was expected, in buf or
  * static. Frees what the place held before. On failure the place is unchanged. */
-const char *field_parse(const struct field *f, void *base, const char *text, char *buf,
-    size_t size);
+const char *field_parse(
+    const struct field *f, void *base, const char *text, char *buf, size_t size);
 
 /* Every row's initial value. base must be zeroed memory. */
 void field_defaults(const struct field *table, void *base);

@@ -31,14 +31,14 @@ struct where {
 
 /* [deadpeer] */
 struct settings {
-	uint64_t seed;              /* 0: a new one */
-	int log_level, log_format;  /* enum log_level, enum log_format */
-	char *events;               /* FILE or "-"; NULL: none */
-	char *ports_file;           /* NULL: none */
+	uint64_t seed;             /* 0: a new one */
+	int log_level, log_format; /* enum log_level, enum log_format */
+	char *events;              /* FILE or "-"; NULL: none */
+	char *ports_file;          /* NULL: none */
 	int64_t drain_timeout_ns;
 	int64_t observe_interval_ns; /* how often silent sockets' drop counters are read */
-	int splice;                 /* enum splice_mode */
-	int rung;                   /* enum rung: best; the others are for tests */
+	int splice;                  /* enum splice_mode */
+	int rung;                    /* enum rung: best; the others are for tests */
 };
 
 /* [host NAME]: proxies that live and die together. */
@@ -70,14 +70,14 @@ struct fault_spec {
 	const struct fault_type *type;
 	struct names proxies; /* exactly one of proxies and host is given */
 	char *host;
-	int side;             /* enum side */
-	int other;            /* enum other */
-	int64_t delay_ns;     /* from start or arming to activation */
-	int64_t duration_ns;  /* 0: until lifted (types that last), or just the instant (others) */
+	int side;            /* enum side */
+	int other;           /* enum other */
+	int64_t delay_ns;    /* from start or arming to activation */
+	int64_t duration_ns; /* 0: until lifted (types that last), or just the instant (others) */
 	double toxicity;
-	uint64_t after_bytes; /* 0: not used */
-	int64_t after_idle_ns; /* 0: not used */
-	struct cidr clients;  /* family 0: everybody */
+	uint64_t after_bytes;       /* 0: not used */
+	int64_t after_idle_ns;      /* 0: not used */
+	struct cidr clients;        /* family 0: everybody */
 	uint64_t nth, first, every; /* 0: not used */
 	union {
 		max_align_t align;
@@ -85,7 +85,8 @@ struct fault_spec {
 	} params; /* as the type's own table says */
 };
 
-/* A key that a type does not take, and why; a sentence fragment: "refuse acts on SYNs, before a session exists". */
+/* A key that a type does not take, and why; a sentence fragment: "it acts on SYNs, before there is
+ * a session". A table of them ends with key NULL. */
 struct refusal {
 	const char *key;
 	const char *why;
@@ -94,13 +95,13 @@ struct refusal {
 /* What the data layers know of a type of fault. faults/ supplies the rows (faults/catalogue.h). */
 struct fault_type {
 	const char *name;
-	const char *summary;            /* one sentence */
-	const char *peer_sees;          /* what the surviving peer's kernel reports */
-	const struct field *params;     /* its own keys, offsets into fault_spec.params; NULL: none */
-	const struct refusal *refusals; /* common keys it does not take; NULL: takes all; ends with key NULL */
+	const char *summary;        /* one sentence */
+	const char *peer_sees;      /* what the surviving peer's kernel reports */
+	const struct field *params; /* its own keys, offsets into fault_spec.params; NULL: none */
+	const struct refusal *refusals; /* common keys it does not take; NULL: none */
 	unsigned sides;                 /* bit 1 << enum side for each side it can have */
-	bool needs_wire;                /* it must make the dying end's leg silent: TCP, and a wire power */
-	bool gates;                     /* it acts on the listening address, too */
+	bool needs_wire; /* it must make the dying end's leg silent: TCP, and a wire power */
+	bool gates;      /* it acts on the listening address, too */
 };
 
 extern const struct field settings_fields[];
@@ -125,8 +126,8 @@ void config_free(struct config *c);
  * The config owns what is returned. */
 struct host_spec *config_add_host(struct config *c, const char *name);
 struct proxy_spec *config_add_proxy(struct config *c, const char *name);
-struct fault_spec *config_add_fault(struct config *c, const char *name,
-    const struct fault_type *type);
+struct fault_spec *config_add_fault(
+    struct config *c, const char *name, const struct fault_type *type);
 
 struct host_spec *config_find_host(const struct config *c, const char *name);
 struct proxy_spec *config_find_proxy(const struct config *c, const char *name);
