@@ -19,12 +19,9 @@
 	X(spec)                                                                                    \
 	X(timeline)                                                                                \
 	X(conf)                                                                                    \
-<<<<<<< HEAD
 	X(catalogue)                                                                               \
 	X(faults)
-=======
 	X(docs)
->>>>>>> model
 
 #define DECLARE(name) Suite *name##_suite(void);
 #define ROW(name)     name##_suite,
