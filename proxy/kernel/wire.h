@@ -75,10 +75,10 @@ struct wire_state {
 /*
  * Cuts exactly `dirs` (0: speaks again) on an established or listening TCP socket. Established:
  * keepalive is turned off and TCP_USER_TIMEOUT raised, so that our own kernel does not give up
- * while silent (a connection lives on when it is healed). An ACK that is owed is sent before the silence begins. Changing from one set to
+ * while silent (a connection lives on when it is healed). An ACK that is owed for data already read is sent before the silence begins. Changing from one set to
  * another never opens a gap: the new cut is in place before the old is undone.
  * WIRE_IN alone and WIRE_OUT alone are one-way cuts. Where our own unacknowledged data would go on leaving (filter, WIRE_BOTH,
- * data in the send queue), the signature is added, too.
+ * data in the send queue), or a delayed ACK (data received and not read), the signature is added, too.
  * A socket that listens or is still connecting has one cut, whatever the direction: neither SYN nor SYN-ACK
  * gets anywhere. While silent, neither read from nor write to fd: reading sends window updates.
  * Returns the grade (also in st), or GRADE_REFUSED: nothing changed. dirs 0 on a buried socket is refused.
@@ -92,7 +92,7 @@ enum grade wire_silence_listener(const struct wire *w, int fd, struct wire_state
 
 /*
  * For a host that is dead for good: makes sure that the silent socket fd (wire_silence, WIRE_BOTH)
- * never sends again. Does nothing when its send queue is empty; else, with filter and repair, puts
+ * never sends again. Does nothing when its send queue is empty and nothing is unread; else, with filter and repair, puts
  * an empty socket with the same 4-tuple under the same descriptor number (dup3). listener: the listening socket that shares fd's local port, -1 if none:
  * it is shielded against this peer for the moment of the swap, so that no stray segment is answered with RST.
  * Returns the grade that holds now. epoll(7) forgets fd with the old socket: take events off before.
