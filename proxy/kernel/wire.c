@@ -209,8 +209,8 @@ static void compose_oneself(int fd)
 	(void)set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
 	(void)set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
 	/* Replaces tcp_retries2 in tcp_write_timeout(): 24 days. It would do so for the orphan that
-	 * close(2) leaves, too (a FIN that nobody acknowledges), hence the linger: if this process is killed
-	 * in the silence, nothing stays behind. */
+	 * close(2) leaves, too (a FIN that nobody acknowledges), hence the linger: if this process
+	 * is killed in the silence, nothing stays behind. */
 	(void)set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, INT_MAX);
 	set_linger(fd, true);
 }

@@ -16,8 +16,6 @@ START_TEST(silent_when_quiet)
 	enum grade grade;
 
 	rig_open(_i);
-	if (is_spare("silent_when_quiet"))
-		return;
 	put(rig.theirs, 7);
 	ck_soon(readable(rig.ours) == 7);
 	drain(rig.ours);
@@ -42,8 +40,6 @@ START_TEST(silent_with_data_in_flight)
 	enum grade grade, expect;
 
 	rig_open(_i);
-	if (is_spare("silent_with_data_in_flight"))
-		return;
 	expect = rig.limit == GRADE_EXACT ? GRADE_EQUIVALENT : rig.limit;
 	in_flight(100);
 	grade = wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_BOTH);
@@ -69,8 +65,6 @@ START_TEST(peer_gives_up)
 	struct heard before;
 
 	rig_open(_i);
-	if (is_spare("peer_gives_up"))
-		return;
 	ck_assert_int_eq(
 	    setsockopt(rig.theirs, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ 500 }, sizeof(int)), 0);
 	ck_assert_int_ne(wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_BOTH), GRADE_REFUSED);
@@ -86,8 +80,6 @@ START_TEST(keepalive_goes_unanswered)
 	const int yes = 1;
 
 	rig_open(_i);
-	if (is_spare("keepalive_goes_unanswered"))
-		return;
 	ck_assert_int_ne(wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_BOTH), GRADE_REFUSED);
 	(void)setsockopt(rig.theirs, IPPROTO_TCP, TCP_KEEPIDLE, &yes, sizeof(yes));
 	(void)setsockopt(rig.theirs, IPPROTO_TCP, TCP_KEEPINTVL, &yes, sizeof(yes));
@@ -103,8 +95,6 @@ END_TEST
 START_TEST(owed_ack_is_sent)
 {
 	rig_open(_i);
-	if (is_spare("owed_ack_is_sent"))
-		return;
 	/* A question and an answer end the quick ACKs of a connection's start. */
 	for (int i = 0; i < 20; i++) {
 		put(rig.theirs, 1);
@@ -177,8 +167,6 @@ START_TEST(cuts_change_without_a_gap)
 	struct heard before;
 
 	rig_open(_i);
-	if (is_spare("cuts_change_without_a_gap"))
-		return;
 	ck_assert_int_ne(wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_BOTH), GRADE_REFUSED);
 	theirs_sends_in_vain();
 	ck_assert_int_ne(wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_IN), GRADE_REFUSED);
@@ -258,8 +246,6 @@ START_TEST(partition_heals)
 	bool cut = false;
 
 	rig_open(_i);
-	if (is_spare("partition_heals"))
-		return;
 	while ((up.got < BULK || down.got < BULK) && mono_now_ns() < limit_ns) {
 		const bool busy = !cut || rig.state.dirs == 0; /* a cut leg is left alone */
 

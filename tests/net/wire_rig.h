@@ -41,9 +41,10 @@ struct rig {
 
 extern struct rig rig;
 
-void rig_open(int variant); /* leaves a listener and a connection */
-void rig_pair(void);        /* a fresh connection */
-void rig_swap(void);        /* ours is the connecting end from now on */
+void rig_describe(int variant); /* kind and limit, no more */
+void rig_open(int variant);     /* leaves a listener and a connection */
+void rig_pair(void);            /* a fresh connection */
+void rig_swap(void);            /* ours is the connecting end from now on */
 const char *rig_name(void);
 sa_family_t rig_family(void); /* of the packets */
 unsigned rig_powers(void);
@@ -53,7 +54,6 @@ int rig_stream(sa_family_t family);
 /* These say why and return true when the test is to end here. */
 bool skip(const char *test, const char *why);
 bool lacks(const char *test, unsigned powers);
-bool is_spare(const char *test); /* this grade is not to be had: another variant is the same */
 
 /* Waits for a condition, looking every millisecond; its last value. */
 #define WITHIN(limit_ns, condition)                                                                \
