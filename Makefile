@@ -82,6 +82,16 @@ test:
 test-unit: $(BUILD)/unit
 	$<
 
+# The wire alone, on loopback; root runs it as nobody, too.
+WIRE_SRC := $(sort $(wildcard tests/net/wire_*.c))
+$(BUILD)/wire_test: $(WIRE_SRC:%.c=$(BUILD)/%.o) \
+    $(filter $(BUILD)/proxy/base/% $(BUILD)/proxy/kernel/%,$(OBJ))
+	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs check)
+
+.PHONY: test-wire
+test-wire: $(BUILD)/wire_test
+	$<
+
 # NET_ARGS and E2E_ARGS go to pytest: make test-e2e E2E_ARGS='-k redis -x'
 .PHONY: test-net test-e2e
 test-net: $(BUILD)/deadpeer

@@ -11,10 +11,11 @@
 /*
  * Binds and listens. TCP: SO_REUSEADDR; the port stays bound when the socket stops listening
  * (socket_refuse), also when the kernel chose it (a port 0 is bound twice: inet_csk_get_port()
- * keeps only a port that was asked for). a->any: [::] with IPV6_V6ONLY off, 0.0.0.0 where there is no IPv6. Unix: a
- * stale socket file (nobody answers: ECONNREFUSED) is removed first, a live one is EADDRINUSE. *bound gets the address with the real port.
- * A negative backlog (TCP only) binds without listening, as if socket_refuse() had been called; socket_relisten() listens.
- * ADDR_NAME must have been resolved to ADDR_IP before.
+ * keeps only a port that was asked for). a->any: [::] with IPV6_V6ONLY off, 0.0.0.0 where there is
+ * no IPv6. Unix: a stale socket file (nobody answers: ECONNREFUSED) is removed first, a live one is
+ * EADDRINUSE. *bound gets the address with the real port. A negative backlog (TCP only) binds
+ * without listening, as if socket_refuse() had been called; socket_relisten() listens. ADDR_NAME
+ * must have been resolved to ADDR_IP before.
  */
 int socket_listen(const struct addr *a, int backlog, union sockaddr_any *bound);
 
@@ -28,12 +29,13 @@ int socket_relisten(int fd, int backlog);
 /* accept4(2). *peer gets the IP part. TCP_NODELAY is set on TCP. EAGAIN: nobody waits. */
 int socket_accept(int fd, union sockaddr_ip *peer);
 
-/* Starts a connect(2): 0, with *in_progress, and the descriptor in *fd. TCP_NODELAY is set on TCP. */
+/* Starts a connect(2): 0, with *in_progress, and the descriptor in *fd. TCP_NODELAY is set on TCP.
+ */
 int socket_connect(const struct sockaddr *sa, socklen_t len, int *fd, bool *in_progress);
 
-int socket_error(int fd);       /* SO_ERROR: taken and cleared */
-int socket_abort(int fd);       /* RST: SO_LINGER {1,0}, close(2). Unix: close */
-int socket_shut_write(int fd);  /* FIN */
+int socket_error(int fd);      /* SO_ERROR: taken and cleared */
+int socket_abort(int fd);      /* RST: SO_LINGER {1,0}, close(2). Unix: close */
+int socket_shut_write(int fd); /* FIN */
 bool socket_is_tcp(int fd);
 bool socket_local(int fd, union sockaddr_ip *out);
 bool socket_tcp_info(int fd, struct tcp_info *out);

@@ -42,7 +42,7 @@ struct rung {
 	unsigned dirs;
 	enum subject subject;
 	unsigned powers;
-	bool quiet; /* only while nothing that we sent is unacknowledged */
+	bool quiet; /* only where is_quiet() */
 	enum grade grade;
 };
 
@@ -92,12 +92,28 @@ static int set_int(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+/* On: close(2) says RST and leaves nothing behind. Off: FIN, as always. */
+static void set_linger(int fd, bool on)
+{
+	const struct linger value = { .l_onoff = on, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &value, sizeof(value));
+}
+
 static int get_tcp_state(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t len = sizeof(info);
 
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_state : 0;
+}
+
+static uint32_t get_meminfo(int fd, int which)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 ? info[which] : 0;
 }
 
 static unsigned listener_families(int fd, sa_family_t domain)
@@ -176,21 +192,36 @@ static void powers_off(const struct wire_sock *s, unsigned powers)
 	}
 }
 
+/*
+ * A deaf socket that has no reason to send: nothing unacknowledged, and no delayed ACK pending. The
+ * latter cannot be asked for. But TCP_QUICKACK has just sent it, unless received data is unread:
+ * tcp_cleanup_rbuf() then leaves it to the timer (its test of sk_rmem_alloc).
+ */
+static bool is_quiet(int fd)
+{
+	return wire_unacked(fd) == 0 && get_meminfo(fd, SK_MEMINFO_RMEM_ALLOC) == 0;
+}
+
 /* Before the silence: what is owed is said, and our own kernel loses its reasons to give up. */
 static void compose_oneself(int fd)
 {
 	/* __tcp_sock_set_quickack(): sends a delayed ACK now. */
 	(void)set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
 	(void)set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
-	/* Replaces tcp_retries2 in tcp_write_timeout(): 24 days. */
+	/* Replaces tcp_retries2 in tcp_write_timeout(): 24 days. It would do so for the orphan that
+	 * close(2) leaves, too (a FIN that nobody acknowledges), hence the linger: if this process
+	 * is killed in the silence, nothing stays behind. */
 	(void)set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, INT_MAX);
+	set_linger(fd, true);
 }
 
 static enum grade speak_again(const struct wire_sock *s, struct wire_state *st)
 {
 	powers_off(s, st->powers);
-	if (!s->listening)
+	if (!s->listening) {
 		(void)set_int(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+		set_linger(s->fd, false);
+	}
 	st->powers = 0;
 	st->dirs = 0;
 	st->grade = GRADE_EXACT;
@@ -221,8 +252,8 @@ static const struct rung *climb(
 		if (!rung_usable(r, s, usable, dirs) || !powers_on(s, r->powers & ~*on))
 			continue;
 		*on |= r->powers;
-		/* Asked only now: once deaf, no ACK changes the answer. */
-		if (!r->quiet || wire_unacked(s->fd) == 0)
+		/* Asked only now: once deaf, nothing that arrives changes the answer. */
+		if (!r->quiet || is_quiet(s->fd))
 			return r;
 	}
 	return NULL;
@@ -314,7 +345,7 @@ enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int li
 	struct wire_sock s;
 	int rc;
 
-	if (st->buried || wire_unacked(fd) == 0 || !wire_look(&s, fd) || s.listening ||
+	if (st->buried || is_quiet(fd) || !wire_look(&s, fd) || s.listening ||
 	    (usable_powers(w, &s) & needed) != needed)
 		return st->grade;
 	rc = wire_repair_bury(fd, listener);
@@ -331,12 +362,11 @@ enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int li
 /* The RST that an abortive close sends is signed, or mute, so the peer's kernel drops it. */
 static enum grade vanish_unheard(const struct wire_sock *s, unsigned usable)
 {
-	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 	enum grade grade = GRADE_PARTIAL;
 
 	if (((usable & WIRE_SIGNATURE) && wire_signature_set(s, true) == 0) ||
 	    ((usable & WIRE_MUTE) && wire_mute_set(s, true) == 0)) {
-		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		set_linger(s->fd, true);
 		grade = GRADE_EQUIVALENT;
 	}
 	close(s->fd);
@@ -393,12 +423,7 @@ void wire_limit(struct wire *w, enum grade best)
 
 uint32_t wire_raw_drops(int fd)
 {
-	uint32_t info[SK_MEMINFO_VARS] = { 0 };
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
-		return 0;
-	return info[SK_MEMINFO_DROPS];
+	return get_meminfo(fd, SK_MEMINFO_DROPS);
 }
 
 uint32_t wire_drops(int fd, const struct wire_state *st)
