@@ -73,6 +73,9 @@ class World:
     def add_server(self, **kw):
         return self.keep(Server(self.lab.server, self.variant.family, **kw))
 
+    def add_server_address(self):
+        return self.lab.add_address(self.lab.server, self.variant.family)
+
     def capture(self, machine=None):
         capture = self.keep(Capture(machine or self.lab.client))
         self.captures.append(capture)

@@ -107,10 +107,16 @@ class Lab:
         for machine in self.client, self.host, self.server:
             machine.ip("link set lo up")
 
-    def add_client_address(self, address):
-        self.client.ip(f"addr add {address}/{64 if ':' in address else 24} dev eth0"
-                       + (" nodad" if ":" in address else ""))
-        self.host.ip(f"neigh replace {address} lladdr {_mac(1, 1)} dev eth0 nud permanent")
+    def add_address(self, machine, family_name):
+        """A second address of the client's or the server's machine."""
+        net, number, host_if = (1, 1, "eth0") if machine is self.client else (2, 3, "eth1")
+        address = {"v4": f"10.9.{net}.77", "v6": f"fd09:{net}::77"}[family_name]
+        length = {"v4": "24", "v6": "64"}[family_name]
+        machine.ip(f"addr add {address}/{length} dev eth0"
+                   + (" nodad" if family_name == "v6" else ""))
+        self.host.ip(f"neigh replace {address} lladdr {_mac(net, number)} dev {host_if} "
+                     "nud permanent")
+        return address
 
     def close(self):
         for machine in self.client, self.host, self.server:

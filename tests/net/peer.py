@@ -138,6 +138,12 @@ class Peer:
     def close(self):
         self.sock.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def abort(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
@@ -245,6 +251,7 @@ def start_connect(machine, family, address, name="connecting", source_deaf=False
     if source_deaf:
         deafen(sock)
     peer = Peer(sock, name, connecting=True)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setblocking(False)
     err = sock.connect_ex(address)
     if err not in (0, errno.EINPROGRESS):
@@ -258,17 +265,18 @@ def connect(machine, family, address, timeout=5, name="peer"):
         sock = socket.socket(family)
     sock.settimeout(timeout)
     sock.connect(address)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Peer(sock, name)
 
 
 class Server:
     """A listening socket on a machine; accept() hands out its ends one by one."""
 
-    def __init__(self, machine, family_name, backlog=512, port=0):
+    def __init__(self, machine, family_name, backlog=512, port=0, host=None):
         with machine.inside():
             self.sock = socket.socket(socket.AF_INET6 if family_name == "v6" else socket.AF_INET)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind((machine.addr[family_name], port))
+        self.sock.bind((host or machine.addr[family_name], port))
         self.sock.listen(backlog)
         self.host, self.port = self.sock.getsockname()[:2]
 
@@ -278,7 +286,9 @@ class Server:
 
     def accept(self, timeout=5):
         self.sock.settimeout(timeout)
-        return Peer(self.sock.accept()[0], "server")
+        sock = self.sock.accept()[0]
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Peer(sock, "server")
 
     def close(self):
         self.sock.close()

@@ -122,6 +122,16 @@ class Deadpeer:
             return events[nth - 1] if len(events) >= nth else None
         return wait_until(found, timeout, f"event {event} {match or ''}")
 
+    def open_files(self, kind):
+        """How many of its descriptors are "pipe:", "socket:" ..."""
+        count, folder = 0, f"/proc/{self.pid}/fd"
+        for n in os.listdir(folder):
+            try:
+                count += os.readlink(f"{folder}/{n}").startswith(kind)
+            except FileNotFoundError:  # closed meanwhile
+                pass
+        return count
+
     # Live changes.
 
     def reload(self, **changed_sections):
@@ -161,11 +171,12 @@ class Deadpeer:
 
     def stop(self):
         """Kills it, if it still runs, and says whether it had ended badly by itself."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        process, self.process = self.process, None
+        if process and process.poll() is None:
+            process.kill()
+            process.wait()
             return False
-        return bool(self.process) and self.process.returncode < 0
+        return bool(process) and process.returncode < 0
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -6,7 +6,7 @@ from peer import observe, wait_until
 from silence import assert_only_answers, assert_silent
 
 
-def in_flight(world, capture, client, far, size=20000):
+def in_flight(world, capture, client, far, size=5000):
     """The client hears nothing any more, so what the server sends stays in deadpeer's send
     queue, unacknowledged; seen on the cable as data and its retransmission."""
     client.deaf()
@@ -139,8 +139,8 @@ def test_the_server_sees_a_silent_client(world):
     d = world.serve()
     client, far = world.session()
     far.deaf()
-    client.send(b"z" * 20000)
-    wait_until(lambda: sum(p.length for p in capture.packets(src=world.host_far_addr)) > 20014, 3,
+    client.send(b"z" * 5000)
+    wait_until(lambda: sum(p.length for p in capture.packets(src=world.host_far_addr)) > 5014, 3,
                "a retransmission")
     fired = d.strike("power_loss", side="client", duration="2500ms")
     assert client.end(timeout=1) == "ECONNRESET", "the living leg is aborted"

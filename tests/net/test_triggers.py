@@ -102,33 +102,33 @@ def test_after_idle(world):
     assert dead(idle)
 
 
+def struck_of(world, d, count):
+    """For each of so many new clients whether the other end of its session is dead."""
+    peers = [world.connect() for _ in range(count)]
+    d.wait_event("session.opened", nth=count)  # until then the kernel answers for the session
+    for peer in peers:
+        peer.sock.setblocking(False)
+        peer.sock.send(b"?")
+    observe(*peers, seconds=0.6)
+    return [bool(peer.info.unacked) for peer in peers]
+
+
 @namespaces
 @WIRE_TWICE
 @pytest.mark.parametrize("which, struck", [
     ({"nth": 2}, [2]), ({"first": 2}, [1, 2]), ({"every": 2}, [2, 4]),
     ({"first": 4, "every": 3}, [3])], ids=str)
 def test_which_sessions(world, which, struck):
-    world.serve(faults={"f": {"type": "power_loss", **which}})
-    sessions = {n: world.connect() for n in range(1, 6)}
-    for peer in sessions.values():
-        peer.sock.setblocking(False)
-        peer.sock.send(b"?")
-    observe(*sessions.values(), seconds=0.6)
-    assert [n for n, peer in sessions.items() if peer.info.unacked] == struck
+    d = world.serve(faults={"f": {"type": "power_loss", **which}})
+    assert [n for n, hit in enumerate(struck_of(world, d, 5), 1) if hit] == struck
 
 
 @namespaces
 @WIRE_TWICE
 def test_toxicity_is_rolled_once_for_each_session_and_repeats_with_the_seed(world):
     def struck():
-        d = world.serve(faults={"f": {"type": "power_loss", "toxicity": "0.5"}})
-        world.deadpeer = d
-        peers = [world.connect() for _ in range(40)]
-        for peer in peers:
-            peer.sock.setblocking(False)
-            peer.sock.send(b"?")
-        observe(*peers, seconds=0.6)
-        hit = [bool(peer.info.unacked) for peer in peers]
+        d = world.deadpeer = world.serve(faults={"f": {"type": "power_loss", "toxicity": "0.5"}})
+        hit = struck_of(world, d, 40)
         d.stop()
         return hit
 
@@ -141,13 +141,18 @@ def test_toxicity_is_rolled_once_for_each_session_and_repeats_with_the_seed(worl
 @WIRE_TWICE
 def test_clients_chooses_by_address(world):
     """The client's machine has a second address; only that one is cut off."""
-    address, bits = {"v4": ("10.9.1.77", 32), "v6": ("fd09:1::77", 128)}[world.variant.family]
-    world.lab.add_client_address(address)
+    address = world.lab.add_address(world.lab.client, world.variant.family)
+    bits = {"v4": 32, "v6": 128}[world.variant.family]
     d = world.serve()
-    spared, spared_far = world.session()
-    chosen = world.start_connect(source=address)
-    observe(chosen, seconds=2, until_settled=True)
-    chosen.exchange(world.keep(world.server.accept()))
+    def client_at(source):
+        client = world.start_connect(source=source)
+        observe(client, seconds=2, until_settled=True)
+        far = world.keep(world.server.accept())
+        client.exchange(far)
+        return client, far
+
+    spared, spared_far = client_at(world.client_addr)
+    chosen, _ = client_at(address)
     fired = d.strike("power_loss", clients=f"{address}/{bits}")
     assert fired["sessions"] == 1
     spared.exchange(spared_far)
@@ -155,7 +160,7 @@ def test_clients_chooses_by_address(world):
     assert dead(chosen)
     observe(newcomer, seconds=0.7)
     assert (newcomer.words, chosen.words) == ((), ("accepted",))
-    world.session()
+    client_at(world.client_addr)
 
 
 # Several faults at once: silence > sudden end (process_crash, reset) > hang > orderly end.

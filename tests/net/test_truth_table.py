@@ -24,20 +24,18 @@ DELAY = 0.3  # the fault's, so that the senders are at it when it strikes
 
 @dataclass(frozen=True)
 class Cell:
-    words: tuple
+    words: tuple    # of alternatives
     between: tuple  # seconds after the strike
     state: str
 
     def mistakes(self, column, peer, strike_ns):
         seen = " ".join(peer.words) or "nothing"
-        want = " ".join(self.words) or "nothing"
-        fits = len(peer.words) == len(self.words) and all(
-            w in alternatives.split("|") for w, alternatives in zip(peer.words, self.words))
+        fits = seen in self.words
         if not fits:
-            yield f"{column}: saw {seen}, expected {want}"
+            yield f"{column}: saw {seen}, expected {' or '.join(self.words)}"
         if peer.state not in self.state.split("|"):
             yield f"{column}: is in {peer.state}, expected {self.state}"
-        if fits and self.words:
+        if fits and peer.words:
             at = (peer.history[-1][1] - strike_ns) / 1e9
             low, high = self.between
             if not low <= at <= high:
@@ -45,7 +43,7 @@ class Cell:
 
 
 def lives():
-    return Cell((), (), "ESTABLISHED")
+    return Cell(("nothing",), (), "ESTABLISHED")
 
 
 def says(*words, between, state="CLOSE"):
@@ -121,7 +119,8 @@ def next_segment_is_answered_with_reset(scene):
 ROWS = [
     Row("process_crash", {"type": "process_crash", "restart_after": "1s"},
         idle=EOF, keepalive=EOF,
-        sending=says("EOF", "EPIPE|ECONNRESET", between=AT_ONCE),
+        # ECONNRESET alone where a byte came in the instant of the crash and was never read.
+        sending=says("EOF EPIPE", "ECONNRESET", between=AT_ONCE),
         connecting=REFUSED, server=RESET,
         watch=1.5, epilogue=accepted_again),
     Row("power_loss", {"type": "power_loss"},
@@ -205,6 +204,11 @@ class Scene:
         assert_silent(capture.packets(src=address, after=begin, before=end - 20_000_000),
                       self.fired["grade"], begin)
 
+    def grades(self):
+        """A partition keeps what is in flight, so it may be no more than equivalent (wire.h)."""
+        best = self.deadpeer.privilege.grade
+        return {best, "equivalent"} if self.row.fault["type"] == "partition" else {best}
+
     def over(self):
         return bool(self.deadpeer.events("fault.lifted", fault="f"))
 
@@ -221,7 +225,7 @@ def test_truth(world, row):
     assert not mistakes, "\n".join(mistakes)
 
     if row.silent:
-        assert scene.fired["grade"] == scene.deadpeer.privilege.grade
+        assert scene.fired["grade"] in scene.grades()
         scene.assert_silent(scene.capture, world.host_addr)
         if row.fault["type"] == "partition":
             scene.assert_silent(scene.far_capture, world.host_far_addr)
