@@ -171,7 +171,7 @@ class Redis(Server):
     def waiting(self):
         """Ids of the clients that wait in BLPOP."""
         return [line.split()[0] for line in self.ask("CLIENT", "LIST").splitlines()
-                if " cmd=blpop " in line]
+                if " cmd=blpop " in line and " flags=b " in line]
 
 
 class Postgres(Server):
@@ -186,9 +186,8 @@ class Postgres(Server):
     def command(self):
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder,
                     "fsync": "off", "shared_buffers": "32MB", "log_connections": "on",
-                    # What a client's silence means to this server.
-                    "tcp_keepalives_idle": "1", "tcp_keepalives_interval": "1",
-                    "tcp_keepalives_count": "2"}
+                    # A backend that is busy looks after its client, too.
+                    "client_connection_check_interval": "200ms"}
         return [need("postgres"), "-D", self.path("data"), "-p", str(self.port),
                 *(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))]
 
@@ -222,13 +221,14 @@ class Nginx(Server):
             daemon off; worker_processes 1; pid {self.path('pid')}; error_log stderr info;
             events {{ worker_connections 256; }}
             http {{
-                access_log {self.path('access')}; send_timeout 2s; lingering_close off;
+                access_log {self.path('access')}; lingering_close off;
                 client_body_temp_path {self.path('body')}; proxy_temp_path {self.path('proxy')};
                 fastcgi_temp_path {self.path('fastcgi')}; scgi_temp_path {self.path('scgi')};
                 uwsgi_temp_path {self.path('uwsgi')}; client_max_body_size 1g;
                 server {{
                     listen {self.address}; root {self.path('www')};
                     location /put/ {{ dav_methods PUT; }}
+                    location /impatient/ {{ alias {self.path('www')}/; send_timeout 2s; }}
                 }}
             }}""")
 

@@ -64,8 +64,8 @@ class Deadpeer:
         with open(self.path("log"), "wb") as log, open(self.path("out"), "wb") as out:
             self.process = subprocess.Popen([BINARY, "serve", "-c", self.path("deadpeer.ini")],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=log)
-        wait_until(lambda: "ready\n" in read(self.path("out")) or self.process.poll() is not None,
-                   10, "deadpeer ready")
+        wait_until(lambda: os.path.exists(self.path("ports")) or self.process.poll() is not None,
+                   10, "the ports file")
         assert self.process.poll() is None, read(self.path("log"))
         return self
 

@@ -64,20 +64,21 @@ def test_reboot_is_rst_in_answer_to_the_next_question(idle):
     ssh, log = run(**PATIENT)
     fired = d.arm("reboot", down="2s", service_delay="1s")
     status, seconds = ssh.end(fired, 20)
-    assert status == 255 and "reset by peer" in read(log)
+    assert status == 255
+    assert "Broken pipe" in read(log) or "reset by peer" in read(log), "after ECONNRESET it still says goodbye"
     assert 1.9 < seconds < 7, "silence for 2 s, then RST in answer to a retransmission"
 
 
 def test_process_crash_is_found_at_once(idle):
     d, run = idle
-    ssh, log = run()
+    ssh, _ = run()
     fired = d.arm("process_crash")
     status, seconds = ssh.end(fired, 5)
-    assert status == 255 and "closed by remote host" in read(log)
+    assert status == 255 and "closed by remote host" in ssh.errors()
     assert seconds < 1.5
 
 
-def test_hang_is_found_by_server_alive_not_by_tcp(idle, files):
+def test_hang_is_found_by_server_alive_not_by_tcp(idle):
     d, run = idle
     asking, log = run(**ALIVE)
     trusting, _ = run(TCPKeepAlive="yes", ServerAliveInterval=0)
@@ -100,6 +101,8 @@ def test_partition_heals_and_the_session_lives(files):
 def test_dead_client_is_found_by_client_alive(sshd, idle):
     d, run = idle
     run()
+    before = len(sshd.log())
     fired = d.arm("power_loss", side="client")
-    wait_until(lambda: "Timeout, client not responding" in sshd.log(), 20, "sshd to give up")
-    assert 3 < since(fired) < 10, "4 questions 1 s apart without an answer"
+    wait_until(lambda: "Timeout, client not responding" in sshd.log()[before:], 20,
+               "sshd to give up")
+    assert 3 < since(fired) < 15, "4 questions 1 s apart without an answer"
