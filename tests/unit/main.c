@@ -6,22 +6,25 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define SUITES(X)                                                                                  \
-	X(mono)                                                                                    \
-	X(units)                                                                                   \
-	X(addr)                                                                                    \
-	X(heap)                                                                                    \
-	X(rng)                                                                                     \
-	X(nearest)                                                                                 \
-	X(sink)                                                                                    \
-	X(log)                                                                                     \
-	X(field)                                                                                   \
-	X(spec)                                                                                    \
-	X(timeline)                                                                                \
-	X(conf)                                                                                    \
-	X(catalogue)                                                                               \
-	X(faults)
-	X(docs)
+/* clang-format off: a line for each, and the last ends in a backslash, too */
+#define SUITES(X) \
+	X(mono) \
+	X(units) \
+	X(addr) \
+	X(heap) \
+	X(rng) \
+	X(nearest) \
+	X(sink) \
+	X(log) \
+	X(field) \
+	X(spec) \
+	X(timeline) \
+	X(conf) \
+	X(catalogue) \
+	X(faults) \
+	X(docs) \
+
+/* clang-format on */
 
 #define DECLARE(name) Suite *name##_suite(void);
 #define ROW(name)     name##_suite,
