@@ -50,7 +50,8 @@ struct rung {
  * A deaf connection with nothing unacknowledged has no reason to send: exact. With data in flight
  * the retransmission timer runs (tcp_retransmit_timer()), and the signature or the mute sees to it
  * that the peer does not hear. Min-TTL cuts one way whole: then nothing that a Linux peer could
- * notice is missing.
+ * notice is missing. Without a way to be mute, what the caller does not write is all that does not
+ * leave: ACKs and what is in flight do.
  *
  * A listening socket gets the signature beside the filter: a handshake that is half done when the
  * silence begins has its SYN-ACK repeated by reqsk_timer_handler(), signed now.
@@ -66,6 +67,7 @@ static const struct rung ladder[] = {
 	{ WIRE_IN, CONNECTION, WIRE_FILTER, false, GRADE_EXACT },
 	{ WIRE_IN, CONNECTION, WIRE_MINTTL, false, GRADE_EQUIVALENT },
 	{ WIRE_OUT, CONNECTION, WIRE_MUTE, false, GRADE_EQUIVALENT },
+	{ WIRE_OUT, CONNECTION, 0, false, GRADE_PARTIAL },
 	{ WIRE_BOTH, LISTENER, WIRE_FILTER | WIRE_SIGNATURE, false, GRADE_EXACT },
 	{ WIRE_BOTH, LISTENER, WIRE_FILTER, false, GRADE_EXACT },
 	{ WIRE_BOTH, LISTENER, WIRE_SIGNATURE, false, GRADE_EQUIVALENT },
@@ -397,7 +399,7 @@ enum grade wire_grade(const struct wire *w, sa_family_t family, unsigned dirs)
 	const unsigned usable = usable_powers(w, &s);
 	enum grade best = GRADE_REFUSED;
 
-	for (const struct rung *r = ladder; r < ladder + N_RUNGS; r++) {
+	for (const struct rung *r = usable ? ladder : ladder + N_RUNGS; r < ladder + N_RUNGS; r++) {
 		if (!rung_usable(r, &s, usable, dirs))
 			continue;
 		if (r->quiet && !(usable & WIRE_REPAIR)) /* wire_bury makes it so */

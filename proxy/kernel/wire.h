@@ -78,8 +78,9 @@ struct wire_state {
  * keepalive is turned off and TCP_USER_TIMEOUT raised, so that our own kernel does not give up
  * while silent (a connection lives on when it is healed). An ACK that is owed for data already read
  * is sent before the silence begins. Changing from one set to another never opens a gap: the new
- * cut is in place before the old is undone. WIRE_IN alone and WIRE_OUT alone are one-way cuts.
- * Where our own unacknowledged data would go on leaving (filter, WIRE_BOTH, data in the send
+ * cut is in place before the old is undone. WIRE_IN alone and WIRE_OUT alone are one-way cuts;
+ * WIRE_OUT is partial where no mute works: what the caller does not write does not leave, but ACKs
+ * do. Where our own unacknowledged data would go on leaving (filter, WIRE_BOTH, data in the send
  * queue), or a delayed ACK (data received and not read), the signature is added, too. A socket that
  * listens or is still connecting has one cut, whatever the direction: neither SYN nor SYN-ACK gets
  * anywhere. While silent, neither read from nor write to fd: reading sends window updates. Returns

@@ -20,6 +20,8 @@
 	X(spec) \
 	X(timeline) \
 	X(conf) \
+	X(pipe) \
+	X(socket) \
 	X(catalogue) \
 	X(faults) \
 	X(docs) \
