@@ -7,22 +7,22 @@
 #include <stdlib.h>
 
 /* clang-format off: a line for each, and the last ends in a backslash, too */
-#define SUITES(X) \
-	X(mono) \
-	X(units) \
-	X(addr) \
-	X(heap) \
-	X(rng) \
-	X(nearest) \
-	X(sink) \
-	X(log) \
-	X(field) \
-	X(spec) \
-	X(timeline) \
-	X(conf) \
-	X(catalogue) \
-	X(faults) \
-	X(docs) \
+#define SUITES(X)                                                                                  \
+	X(mono)                                                                                    \
+	X(units)                                                                                   \
+	X(addr)                                                                                    \
+	X(heap)                                                                                    \
+	X(rng)                                                                                     \
+	X(nearest)                                                                                 \
+	X(sink)                                                                                    \
+	X(log)                                                                                     \
+	X(field)                                                                                   \
+	X(spec)                                                                                    \
+	X(timeline)                                                                                \
+	X(conf)                                                                                    \
+	X(catalogue)                                                                               \
+	X(faults)                                                                                  \
+	X(docs)
 
 /* clang-format on */
 
