@@ -45,6 +45,11 @@ static void cidr_unmap(struct cidr *c)
 	memset(c->bytes + 4, 0, 12);
 }
 
+static bool bits_parse(const char *text, unsigned most, uint64_t *bits)
+{
+	return strlen(text) <= 3 && !units_parse_count(text, bits) && *bits <= most;
+}
+
 const char *cidr_parse(const char *text, struct cidr *out)
 {
 	struct cidr c = { 0 };
@@ -61,8 +66,7 @@ const char *cidr_parse(const char *text, struct cidr *out)
 	if (inet_pton(c.family, host, c.bytes) != 1)
 		return want_cidr;
 	bits = family_bits(c.family);
-	if (slash && (strlen(slash + 1) > 3 || units_parse_count(slash + 1, &bits) ||
-			 bits > family_bits(c.family)))
+	if (slash && !bits_parse(slash + 1, family_bits(c.family), &bits))
 		return c.family == AF_INET ? "a prefix length from 0 to 32"
 					   : "a prefix length from 0 to 128";
 	c.bits = (uint8_t)bits;

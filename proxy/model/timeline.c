@@ -1,4 +1,7 @@
-/* The table of events, and the one function that tells an event to all who listen. */
+/*
+ * The table of events, and the one function that tells an event to all who listen. A field with ?
+ * is there when it says something: the session a trigger struck, the grade of a silence.
+ */
 #include "model/timeline.h"
 #include "base/json.h"
 #include "base/mono.h"
@@ -15,7 +18,7 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	[EVENT_EVENTS_LOST] = { "events.lost", LOG_WARN, "lost,error",
 	    "so many events could not be written to the events file" },
 	[EVENT_CONFIG_RELOADED] = { "config.reloaded", LOG_INFO,
-	    "file,added,removed,kept,faults_armed,faults_lifted",
+	    "file,added,removed,kept,faults_armed,faults_lifted,needs_restart?",
 	    "the file was read again and applied" },
 	[EVENT_CONFIG_REJECTED] = { "config.rejected", LOG_ERROR, "file,error",
 	    "the file was read again, is wrong, and changed nothing" },
@@ -29,27 +32,31 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	[EVENT_ACCEPT_RESUMED] = { "accept.resumed", LOG_INFO, "proxy", "a proxy accepts again" },
 	[EVENT_SESSION_OPENED] = { "session.opened", LOG_DEBUG, "proxy,session,client",
 	    "a client was accepted" },
-	[EVENT_SESSION_CONNECTED] = { "session.connected", LOG_DEBUG,
-	    "proxy,session,upstream,connect_ns", "the upstream answered" },
+	[EVENT_SESSION_CONNECTED] = { "session.connected", LOG_DEBUG, "proxy,session,connect_ns",
+	    "the upstream answered" },
 	[EVENT_SESSION_STATE] = { "session.state", LOG_DEBUG, "proxy,session,old,new",
 	    "a session's state changed" },
 	[EVENT_SESSION_CLOSED] = { "session.closed", LOG_INFO,
-	    "proxy,session,client,reason,upstream_bytes,downstream_bytes,duration_ns",
+	    "proxy,session,client,upstream_bytes,downstream_bytes,duration_ns,reason,fault?",
 	    "a session ended, and why" },
 	[EVENT_SESSION_DUMP] = { "session.dump", LOG_INFO,
-	    "proxy,session,client,state,upstream_bytes,downstream_bytes,duration_ns",
+	    "proxy,session,client,upstream_bytes,downstream_bytes,duration_ns,state,idle_ns,"
+	    "client_leg,server_leg,faults",
 	    "one open session, as SIGUSR1 asks for" },
 	[EVENT_SEGMENTS_DROPPED] = { "segments.dropped", LOG_DEBUG,
-	    "proxy,session,leg,segments,total",
+	    "proxy,session?,leg,segments,total",
 	    "the kernel dropped segments that a peer sent to a silent socket" },
-	[EVENT_FAULT_ARMED] = { "fault.armed", LOG_INFO, "fault,type,side,delay_ns,duration_ns",
+	[EVENT_FAULT_ARMED] = { "fault.armed", LOG_INFO,
+	    "fault,type,side,delay_ns,duration_ns,grade?",
 	    "a fault was accepted and waits for its delay" },
-	[EVENT_FAULT_ACTIVE] = { "fault.active", LOG_INFO, "fault,type,grade,proxies",
+	[EVENT_FAULT_ACTIVE] = { "fault.active", LOG_INFO, "fault,type,side,grade?",
 	    "a fault's delay is over: it acts from now on" },
-	[EVENT_FAULT_FIRED] = { "fault.fired", LOG_INFO, "fault,type,sessions,grade,duration_ns",
-	    "a fault struck so many sessions, which took duration_ns" },
+	[EVENT_FAULT_FIRED] = { "fault.fired", LOG_INFO,
+	    "fault,type,sessions,proxy?,session?,grade?,armed_within_ns,settled_within_ns",
+	    "a fault struck so many sessions, or one of them by its own trigger" },
 	[EVENT_FAULT_LIFTED] = { "fault.lifted", LOG_INFO,
-	    "fault,type,reason,sessions,segments,silent_ns", "a fault ended, and what it touched" },
+	    "fault,type,side,reason,sessions,segments,touched,active_ns,grade?",
+	    "a fault ended, and what it touched" },
 	[EVENT_FAULT_REFUSED] = { "fault.refused", LOG_ERROR, "fault,type,reason",
 	    "the kernel offers no way to do this, so it is not done" },
 };

@@ -15,36 +15,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Their names, levels and fields: event_rows. */
 enum event_id {
-	EVENT_START,             /* deadpeer.start: version, kernel, seed, pid, wire, config */
-	EVENT_READY,             /* deadpeer.ready: proxies */
-	EVENT_STOP,              /* deadpeer.stop: reason, sessions */
-	EVENT_EVENTS_LOST,       /* events.lost: lost, error */
-	EVENT_CONFIG_RELOADED,   /* config.reloaded: file and what changed */
-	EVENT_CONFIG_REJECTED,   /* config.rejected: file, error */
-	EVENT_PROXY_UP,          /* proxy.up: proxy, listen, upstream, host */
-	EVENT_PROXY_DOWN,        /* proxy.down: proxy, reason */
-	EVENT_PROXY_GATE,        /* proxy.gate: proxy, old, new */
-	EVENT_ACCEPT_PAUSED,     /* accept.paused: proxy, error */
-	EVENT_ACCEPT_RESUMED,    /* accept.resumed: proxy */
-	EVENT_SESSION_OPENED,    /* session.opened: proxy, session, client */
-	EVENT_SESSION_CONNECTED, /* session.connected: proxy, session, upstream, connect_ns */
-	EVENT_SESSION_STATE,     /* session.state: proxy, session, old, new */
-	EVENT_SESSION_CLOSED,    /* session.closed: proxy, session, client, reason, bytes, ns */
-	EVENT_SESSION_DUMP,      /* session.dump: all of it (SIGUSR1) */
-	EVENT_SEGMENTS_DROPPED,  /* segments.dropped: proxy, session, leg, segments, total */
-	EVENT_FAULT_ARMED,       /* fault.armed: fault, type, side, delay_ns, duration_ns */
-	EVENT_FAULT_ACTIVE,      /* fault.active: fault, type, grade, proxies */
-	EVENT_FAULT_FIRED,       /* fault.fired: fault, type, sessions, grade, duration_ns */
-	EVENT_FAULT_LIFTED,  /* fault.lifted: fault, type, reason, sessions, segments, silent_ns */
-	EVENT_FAULT_REFUSED, /* fault.refused: fault, type, reason */
+	EVENT_START,
+	EVENT_READY,
+	EVENT_STOP,
+	EVENT_EVENTS_LOST,
+	EVENT_CONFIG_RELOADED,
+	EVENT_CONFIG_REJECTED,
+	EVENT_PROXY_UP,
+	EVENT_PROXY_DOWN,
+	EVENT_PROXY_GATE,
+	EVENT_ACCEPT_PAUSED,
+	EVENT_ACCEPT_RESUMED,
+	EVENT_SESSION_OPENED,
+	EVENT_SESSION_CONNECTED,
+	EVENT_SESSION_STATE,
+	EVENT_SESSION_CLOSED,
+	EVENT_SESSION_DUMP,
+	EVENT_SEGMENTS_DROPPED,
+	EVENT_FAULT_ARMED,
+	EVENT_FAULT_ACTIVE,
+	EVENT_FAULT_FIRED,
+	EVENT_FAULT_LIFTED,
+	EVENT_FAULT_REFUSED,
 	EVENT_COUNT
 };
 
 struct event_row {
 	const char *name;
 	enum log_level level;
-	const char *fields; /* comma-separated, for the manual */
+	const char *fields; /* "a,b,grade?": in their order, with ? where not always there */
 	const char *help;
 };
 

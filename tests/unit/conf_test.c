@@ -1,4 +1,5 @@
 #include "base/mono.h"
+#include "base/rng.h"
 #include "model/conf.h"
 #include "scratch.h"
 #include <check.h>
@@ -284,6 +285,39 @@ START_TEST(what_cannot_be_read_says_why)
 	ck_assert_uint_eq(e.count, 2);
 	ck_assert_str_eq(e.message[1], "/: cannot be read: Is a directory");
 	conf_errors_free(&e);
+}
+END_TEST
+
+/* Whatever is done to a right file, it is either right or wrong with a reason. */
+START_TEST(any_bytes_are_right_or_explained)
+{
+	static const char whole[] =
+	    "[deadpeer]\nseed = 4\nevents = -\n[host h]\ntitle = x\n" PROXY
+	    "host = h\n[proxy u]\nlisten = unix:/a\nupstream = localhost:5\n[fault f]\ntype = "
+	    "reboot\nproxy = p\ndown = 5s\ntoxicity = 25%\n[fault g]\ntype=reset\nhost=h\n";
+	int right = 0;
+
+	for (uint64_t n = 0; n < 3000; n++) {
+		char text[sizeof(whole)];
+		size_t len = sizeof(whole) - 1 - rng_bits(1, "cut", n) % 8;
+		struct conf_errors e = { 0 };
+
+		memcpy(text, whole, sizeof(text));
+		for (uint64_t i = rng_bits(1, "changes", n) % 4; i > 0; i--) {
+			const char *bytes = "[]=:;# \n\0\xff"
+					    "0";
+
+			text[rng_bits(i, "at", n) % len] = bytes[rng_bits(i, "byte", n) % 11];
+		}
+		struct config *c = load_bytes(text, len, &e);
+		ck_assert_int_eq(c == NULL, e.count > 0);
+		ck_assert(!c || conf_check(c, &e));
+		right += c != NULL;
+		conf_errors_free(&e);
+		config_free(c);
+	}
+	ck_assert_int_gt(right, 100);
+	ck_assert_int_lt(right, 2900);
 }
 END_TEST
 
@@ -596,6 +630,7 @@ Suite *conf_suite(void)
 	tcase_add_test(t, a_long_comment_is_a_comment);
 	tcase_add_loop_test(t, bad_lines_are_found, 0, sizeof(bad_lines) / sizeof(*bad_lines));
 	tcase_add_test(t, a_nul_byte_is_an_error);
+	tcase_add_test(t, any_bytes_are_right_or_explained);
 	tcase_add_test(t, what_cannot_be_read_says_why);
 	tcase_add_loop_test(t, bad_files_are_explained, 0, sizeof(bad_files) / sizeof(*bad_files));
 	tcase_add_loop_test(t, good_files_are_taken, 0, sizeof(good_files) / sizeof(*good_files));

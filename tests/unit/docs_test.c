@@ -175,6 +175,84 @@ START_TEST(ini_as_shipped_needs_nothing_of_the_machine)
 }
 END_TEST
 
+/* ---- the manual ---- */
+
+/* Is there a line "MACRO word" between the line "start" and the next line that begins with "stop"?
+ * NULL: no such line; else what follows it. */
+static const char *man_find(
+    const char *text, const char *start, const char *stop, const char *macro, const char *word)
+{
+	const char *from = strstr(text, start), *end;
+	char want[128];
+
+	if (!from)
+		return NULL;
+	end = strstr(from + 1, stop);
+	snprintf(want, sizeof(want), "\n%s %s\n", macro, word);
+	from = strstr(from, want);
+	return from && (!end || from < end) ? from + strlen(want) : NULL;
+}
+
+START_TEST(manual_explains_every_key)
+{
+	static const struct {
+		const char *section;
+		const struct field *table;
+	} sections[] = {
+		{ "\n.Sh [deadpeer]", settings_fields },
+		{ "\n.Sh [host", host_fields },
+		{ "\n.Sh [proxy", proxy_fields },
+		{ "\n.Sh [fault", fault_fields },
+	};
+	char *text = scratch_read(MAN5, NULL);
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+		for (const struct field *f = sections[i].table; f->key; f++)
+			ck_assert_msg(
+			    man_find(text, sections[i].section, "\n.Sh ", ".It Cm", f->key) != NULL,
+			    MAN5 ": no \".It Cm %s\" in %s", f->key, sections[i].section + 1);
+	free(text);
+}
+END_TEST
+
+START_TEST(manual_explains_every_type)
+{
+	char *text = scratch_read(MAN5, NULL), item[64];
+
+	for (const struct fault_type *const *t = catalogue_types; *t; t++) {
+		ck_assert_msg(man_find(text, "\n.Sh Types", "\n.Sh ", ".It Cm", (*t)->name) != NULL,
+		    MAN5 ": no \".It Cm %s\" in Types", (*t)->name);
+		snprintf(item, sizeof(item), "\n.It Cm %s\n", (*t)->name);
+		for (const struct field *f = (*t)->params; f && f->key; f++)
+			ck_assert_msg(man_find(text, item, "\n.El", ".It Cm", f->key) != NULL,
+			    MAN5 ": no \".It Cm %s\" under %s", f->key, (*t)->name);
+	}
+	free(text);
+}
+END_TEST
+
+/* "a,b" as the manual writes it: "a, b:", over as many lines as it takes. */
+START_TEST(manual_explains_every_event)
+{
+	char *text = scratch_read(MAN1, NULL);
+
+	for (const struct event_row *row = event_rows; row < event_rows + EVENT_COUNT; row++) {
+		const char *at = man_find(text, "\n.Sh", "\n.Sh THE END", ".It Em", row->name);
+
+		ck_assert_msg(at != NULL, MAN1 ": no \".It Em %s\"", row->name);
+		for (const char *f = row->fields; *f; f++) {
+			ck_assert_msg(
+			    *at == *f, MAN1 ": %s has the fields %s", row->name, row->fields);
+			at++;
+			if (*f == ',')
+				at += strspn(at, " \n");
+		}
+		ck_assert_msg(*at == ':', MAN1 ": %s has the fields %s", row->name, row->fields);
+	}
+	free(text);
+}
+END_TEST
+
 Suite *docs_suite(void)
 {
 	Suite *s = suite_create("docs");
@@ -185,6 +263,11 @@ Suite *docs_suite(void)
 	tcase_add_test(t, ini_has_an_example_of_every_type);
 	tcase_add_test(t, ini_is_right_as_shipped_and_with_every_example_in_force);
 	tcase_add_test(t, ini_as_shipped_needs_nothing_of_the_machine);
+	suite_add_tcase(s, t);
+	t = tcase_create("manual");
+	tcase_add_test(t, manual_explains_every_key);
+	tcase_add_test(t, manual_explains_every_type);
+	tcase_add_test(t, manual_explains_every_event);
 	suite_add_tcase(s, t);
 	return s;
 }

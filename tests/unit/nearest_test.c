@@ -5,7 +5,7 @@
 Suite *nearest_suite(void);
 
 static const char *const candidates[] = { "listen", "upstream", "host", "connect_timeout",
-	"max_sessions", "backlog", "", NULL };
+	"max_sessions", "backlog", "nth", "", NULL };
 
 static const struct {
 	const char *word, *found;
@@ -27,6 +27,7 @@ static const struct {
 	{ "backlgo", "backlog" },
 	{ "completely different", NULL },
 	{ "", NULL },
+	{ "nht", "nth" },
 	{ "x", NULL },
 	{ "ho", NULL },
 	{ "a_word_that_is_very_much_longer_than_any_key_that_a_configuration_file_could_have",
