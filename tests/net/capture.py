@@ -65,8 +65,10 @@ class Capture:
         self.thread.start()
 
     def _keep_up(self):
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
         while not self.closed:
-            if select.select([self.sock], [], [], 0.1)[0]:
+            if poll.poll(100):
                 with self.lock:
                     self._drain()
 

@@ -12,7 +12,7 @@ import pytest
 
 import lab
 from capture import Capture
-from peer import FAMILY, Server, connect, start_connect
+from peer import FAMILY, Server, connect, observe, start_connect
 from proxy import Deadpeer, ini
 
 CI_AS_ROOT = os.environ.get("CI", "") not in ("", "false") and lab.MODE == "root"
@@ -121,6 +121,12 @@ class World:
         return self.keep(start_connect(self.lab.client, self.family,
                                        self.deadpeer.address(proxy), **kw))
 
+    def connect_and_hear(self, proxy="proxy", timeout=5):
+        """How a new client's connection ends; the reset may come before connect(2) returns."""
+        client = self.start_connect(proxy)
+        observe(client, seconds=timeout, until_settled=True)
+        return client.end(timeout) if client.words == ("accepted",) else client.words[-1]
+
     def session(self, proxy="proxy", server=None, name="peer", talk=True):
         """A client's end and the server's end of a session that has carried bytes both ways."""
         client = self.connect(proxy, name=name)
@@ -135,7 +141,7 @@ class World:
         died = [d for d in self.deadpeers if d.stop()]
         for d in self.deadpeers:
             d.remove()
-        assert not died, "deadpeer was ended by a signal of its own"
+        assert not died, "deadpeer was ended by a signal of its own, or a sanitizer complained"
 
     def tell(self):
         """For the report of a test that failed."""
@@ -163,6 +169,12 @@ def _has_net_admin():
     with open("/proc/self/status") as f:
         effective = next(line for line in f if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> 12 & 1)
+
+
+def one_way_possible(world, direction):
+    """Silencing only what an IPv4 socket sends takes CAP_NET_RAW (wire.h: mute)."""
+    return not (direction == "downstream" and world.variant.family == "v4"
+                and world.variant.privilege == "nobody")
 
 
 namespaces = pytest.mark.skipif(lab.LOOPBACK, reason="no network namespace is to be had here")

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 import lab
 from peer import wait_until
 
-BINARY = os.environ.get("DEADPEER", "./deadpeer")
+BINARY = os.path.abspath(os.environ.get("DEADPEER", "./deadpeer"))
 NOBODY = 65534
+SANITIZED = bool(os.environ.get("SANITIZER"))  # make SANITIZER=...: slow, and not thrifty
+PATIENCE = 10 if SANITIZED else 1
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ class Deadpeer:
                    self.path("conf"), *self.arguments]
         with self.machine.inside(), open(self.path("log"), "ab") as log, \
                 open(self.path("out"), "ab") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, cwd=self.dir,
+                env={**os.environ, "HOME": self.dir, "TMPDIR": self.dir})
         if ready:
             wait_until(lambda: "\nready\n" in "\n" + self.output() or self.process.poll() is not None,
                        10, "ready")
@@ -134,20 +137,19 @@ class Deadpeer:
 
     # Live changes.
 
-    def reload(self, **changed_sections):
-        """changed_sections by name with _ for the blank; None removes one."""
-        self.change({name.replace("_", " ", 1): keys for name, keys in changed_sections.items()})
-
-    def change(self, sections):
+    def change(self, sections, expect="config.reloaded"):
         for name, keys in sections.items():
             if keys is None:
                 self.sections.pop(name)
             else:
                 self.sections[name] = keys
-        before = len(self.events("config.reloaded"))
+        return self.reload(expect)
+
+    def reload(self, expect="config.reloaded"):
+        before = time.monotonic_ns()
         self._write_config()
         self.process.send_signal(signal.SIGHUP)
-        return self.wait_event("config.reloaded", nth=before + 1)
+        return self.wait_event(expect, after=before)
 
     def strike(self, type, name="f", **keys):
         """Arms a fault now and waits for it to strike; the event fault.fired."""
@@ -170,13 +172,17 @@ class Deadpeer:
         return self.process.wait(timeout)
 
     def stop(self):
-        """Kills it, if it still runs, and says whether it had ended badly by itself."""
+        """Kills it, if it still runs, and says whether something had gone wrong with it."""
         process, self.process = self.process, None
         if process and process.poll() is None:
             process.kill()
             process.wait()
-            return False
-        return bool(process) and process.returncode < 0
+            return self.complaint()
+        return bool(process) and process.returncode < 0 or self.complaint()
+
+    def complaint(self):
+        """Did a sanitizer find something?"""
+        return "Sanitizer" in self.log() or "runtime error:" in self.log()
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -15,12 +15,13 @@ def snapshot(world, d):
         state = {" ".join(command): subprocess.run(command, capture_output=True, text=True).stdout
                  for command in (["ip", "addr"], ["ip", "rule"], ["ip", "-6", "rule"],
                                  ["ip", "route", "show", "table", "all"], ["ip", "neigh"],
-                                 ["ip", "netns"], ["ip", "xfrm", "state"],
+                                 ["ip", "xfrm", "state"],
                                  ["tc", "qdisc", "show"], ["sysctl", "-a", "-r", "^net"],
                                  ["nft", "list", "ruleset"], ["iptables-save"],
                                  ["ip6tables-save"]) if _exists(command[0])}
-    for folder in "/run", "/run/netns", "/dev/shm", "/dev/mqueue", "/run/lock":
-        state[folder] = sorted(os.listdir(folder)) if os.path.isdir(folder) else None
+    state["named namespaces"] = os.path.isdir("/run/netns") and sorted(os.listdir("/run/netns"))
+    for folder in "/run", "/dev/shm", "/var/lib", "/var/run":
+        state[folder] = [name for name in os.listdir(folder) if "deadpeer" in name]
     state["work"] = sorted(os.listdir(d.dir))
     return state
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from bulk import Drink, Pour, same
-from conftest import EVERYWHERE, WIRE, namespaces, variants
+from conftest import EVERYWHERE, WIRE, namespaces, one_way_possible, variants
 from peer import observe, wait_until
 
 MIB = 1 << 20
@@ -20,7 +20,7 @@ def test_healed_after_3_s_amid_256_MiB_each_way(world, size=256 * MIB):
     up_end, down_end = Drink(far.sock), Drink(client.sock)
     wait_until(lambda: min(up_end.done, down_end.done) > 16 * MIB, 20)
     fired = d.strike("partition", duration="3s")
-    time.sleep(0.2)  # what had already arrived is read
+    time.sleep(1)  # what had already arrived is read meanwhile
     held = up_end.done, down_end.done
     assert max(held) < size, "it was over before it was cut"
     d.wait_event("fault.lifted", fault="f", timeout=5)
@@ -39,7 +39,10 @@ def test_cut_many_times_amid_a_transfer(world, size=24 * MIB):
     client, far = world.session(talk=False)
     up, down = Pour(client.sock, size, "up"), Pour(far.sock, size, "down")
     up_end, down_end = Drink(far.sock), Drink(client.sock)
-    for direction in ("both", "upstream", "downstream", "both"):
+    directions = ["both", "upstream", "downstream", "both"]
+    if not one_way_possible(world, "downstream"):
+        directions.remove("downstream")
+    for direction in directions:
         before = up_end.done + down_end.done
         d.strike("partition", direction=direction, duration="150ms")
         d.wait_event("fault.lifted", fault="f", nth=len(d.events("fault.fired", fault="f")))

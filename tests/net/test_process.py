@@ -180,9 +180,7 @@ def test_a_wrong_file_changes_nothing_and_is_told(world):
     good = dict(d.sections)
     d.sections["fault typo"] = {"type": "power_los", "proxy": "*"}
     d.sections["proxy third"] = {"listen": "nowhere", "upstream": "builtin:echo"}
-    d._write_config()
-    d.signal(signal.SIGHUP)
-    rejected = d.wait_event("config.rejected")
+    rejected = d.reload(expect="config.rejected")
     lines = open(d.path("conf")).read().splitlines()
     assert f"{d.path('conf')}:{1 + lines.index('type = power_los')}" in d.log()
     assert f"{d.path('conf')}:{1 + lines.index('listen = nowhere')}" in d.log()

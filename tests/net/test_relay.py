@@ -10,6 +10,7 @@ import pytest
 from bulk import Drink, Pour, same
 from conftest import ONCE, RELAY, WIRE, namespaces
 from names import Names
+from proxy import SANITIZED
 from peer import Peer, connect, deafen, observe, wait_until
 
 MIB = 1 << 20
@@ -34,13 +35,13 @@ def test_splice_is_used_exactly_when_asked_for(world, size=96 * MIB):
     """Bytes in flight are in pipes, then, and no longer when they have arrived."""
     d = world.serve()
     client, far = world.session(talk=False)
+    idle = most = d.open_files("pipe:")
     pour, drink = Pour(far.sock, size, "d"), Drink(client.sock)
-    most = 0
     while drink.is_alive():
         most = max(most, d.open_files("pipe:"))
         time.sleep(0.002)
     same(pour, drink)
-    assert (most > 0) == (world.variant.relay == "splice")
+    assert (most > idle) == (world.variant.relay == "splice")
 
 
 @RELAY
@@ -101,7 +102,7 @@ def test_a_stalled_reader_costs_bounded_memory(world):
                 pass
         time.sleep(0.02)
     grown = _rss(d.pid) - before
-    assert grown < 20 * 128 * 1024, f"{grown} bytes more for 20 stalled sessions"
+    assert SANITIZED or grown < 20 * 128 * 1024, f"{grown} bytes more for 20 stalled sessions"
     assert all(1 << 16 < n < 64 * MIB for n in sent.values()), sent
     client, far = pairs[7]
     received = 0
@@ -133,8 +134,7 @@ def _rss(pid):
 def test_a_refused_upstream_reaches_the_client_as_reset(world):
     world.serve()
     world.server.close()
-    client = world.connect()
-    assert client.end() == "ECONNRESET"
+    assert world.connect_and_hear() == "ECONNRESET"
     reason = world.deadpeer.wait_event("session.closed")["reason"]
     assert "refused" in reason.lower()
 
@@ -228,8 +228,7 @@ def test_the_next_address_of_a_name_is_tried_when_one_refuses(world):
 @RELAY
 def test_a_name_that_does_not_exist_reaches_the_client_as_reset(world):
     _, d = serve_by_name(world, {})
-    client = world.connect()
-    assert client.end() == "ECONNRESET"
+    assert world.connect_and_hear() == "ECONNRESET"
     assert d.wait_event("session.closed")["reason"]
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from conftest import namespaces, variants
 from peer import connect, deafen
+from proxy import PATIENCE, SANITIZED
 from silence import assert_silent
 
 pytestmark = [pytest.mark.heavy, namespaces]
 SESSIONS = 9000
-LIMIT_MS = {"exact": 600, "equivalent": 100}
+LIMIT_MS = {"exact": 600, "equivalent": 100}  # from the first that falls silent to the last
 
 
 @pytest.fixture(autouse=True)
@@ -71,19 +72,23 @@ def test_9000_sessions_die_at_once(world, descriptors, loaded):
     capture = world.capture()
     fired = d.strike("power_loss")
     assert (fired["sessions"], fired["grade"]) == (SESSIONS, d.privilege.grade)
-    took_ms = fired["settled_within_ns"] / 1e6
-    assert took_ms <= LIMIT_MS[fired["grade"]], f"{took_ms:.0f} ms from the first to the last"
+    grade, limit_ms = fired["grade"], LIMIT_MS[fired["grade"]] * PATIENCE
+    silent_ms, all_ms = fired["armed_within_ns"] / 1e6, fired["settled_within_ns"] / 1e6
+    print(f"{SESSIONS} sessions silent within {silent_ms:.0f} ms, all done within {all_ms:.0f} ms, "
+          f"{grade}")
+    assert silent_ms <= limit_ms, f"{silent_ms:.0f} ms from the first to the last"
 
+    begin = fired["mono_ns"] - fired["settled_within_ns"]
     assert ends(clients[:200], 1.0) == {"nothing": 200}
-    assert_silent(capture.packets(src=world.host_addr, after=fired["mono_ns"]), fired["grade"],
-                  fired["mono_ns"])
+    host = world.host_addr
+    assert_silent(capture.packets(src=host, after=begin + fired["armed_within_ns"]), "equivalent")
+    assert_silent(capture.packets(src=host, after=begin + int(limit_ms * 1e6)), grade, begin)
     for client in clients:
         deafen(client.sock, on=False)
     d.lift()
     world.session()
     assert ends(clients[200:], 5) == {"ECONNRESET": SESSIONS - 200}
     assert d.process.poll() is None
-    print(f"{SESSIONS} sessions silent within {took_ms:.1f} ms at grade {fired['grade']}")
 
 
 @variants(("v4",), ("splice",), ("nobody",))
@@ -106,7 +111,8 @@ def test_15000_open_sessions(world, descriptors, half=7500):
                         for _ in range(half)]
             d.wait_event("session.connected", nth=half, timeout=10)
             cost = (_resident(d.pid) - first) / half
-            assert cost <= 1024, f"{cost:.0f} bytes for an idle session"
+            print(f"{cost:.0f} bytes for an idle session")
+            assert SANITIZED or cost <= 1024
         for client in clients:
             client.sock.send(b"!")
         for client in clients:
