@@ -33,8 +33,6 @@ OBJ      := $(SRC:proxy/%.c=$(BUILD)/proxy/%.o)
 MAIN     := $(BUILD)/proxy/main.o
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
-BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
-BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
 
 FORMATTED := $(sort $(wildcard proxy/*.c proxy/*/*.[ch] tests/*/*.[ch]))
 MAN       := man/deadpeer.1 man/deadpeer.ini.5
