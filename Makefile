@@ -140,15 +140,16 @@ $(BENCH_OBJ): override CFLAGS += -O3
 $(BUILD)/loadgen: $(BENCH_OBJ)
 	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-BENCH := tests/bench/run --loadgen $(BUILD)/loadgen --deadpeer $(BUILD)/deadpeer
+BENCH := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run \
+    --loadgen $(BUILD)/loadgen --deadpeer $(BUILD)/deadpeer
 
-.PHONY: bench
+# BENCH_ARGS='--rounds 1 --works bulk --json FILE': a part of it; --help tells the rest
+.PHONY: bench test-bench
 bench: $(BUILD)/loadgen $(BUILD)/deadpeer
-	$(BENCH)
+	@$(BENCH) $(BENCH_ARGS)
 
-.PHONY: test-bench
 test-bench: $(BUILD)/loadgen $(BUILD)/deadpeer
-	$(BENCH) --quick
+	@$(BENCH) --quick
 
 .PHONY: clean
 clean:

@@ -114,7 +114,9 @@ static size_t next_bytes(struct client *cl, const struct connection *c, uint64_t
 		n = sizeof(c->hello) - c->out;
 		memcpy(cl->chunk, (const uint8_t *)&c->hello + c->out, n);
 	}
-	room = (is_sink(c) ? cl->load->size_bytes : CHUNK_BYTES) - n;
+	room = CHUNK_BYTES - n;
+	if (is_sink(c) && cl->load->size_bytes < room)
+		room = cl->load->size_bytes;
 	if (limit - data < room)
 		room = limit - data;
 	pattern_fill(cl->chunk + n, room, c->hello.seed, data);

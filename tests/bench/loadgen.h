@@ -38,7 +38,7 @@ struct load {
 	uint16_t port;        /* on 127.0.0.1 */
 	uint64_t connections; /* open at a time */
 	uint64_t count;       /* bulk: bytes; exchange: exchanges; connect: connections, in all */
-	uint64_t size_bytes;  /* of a request and its response */
+	uint64_t size_bytes;  /* of a request and its response; bulk: of a write */
 	uint64_t warm_count;  /* of count, before the measuring begins */
 	unsigned seconds;     /* then the run has failed */
 	pid_t pid;            /* the process to measure; 0: none */

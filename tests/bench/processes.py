@@ -4,6 +4,7 @@ its core, dies with this script whatever ends it, and is ended by its pid."""
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -44,6 +45,31 @@ def cores():
     return allowed[0], allowed[-1]
 
 
+def machine_seconds():
+    """CPU time that the whole machine has used, by /proc/stat: user nice system - - irq softirq."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        ticks = [int(field) for field in stat.readline().split()[1:]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    """CPU time of this script and of the children that have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+class Bystanders:
+    """How much of the machine others used meanwhile: figures from a busy machine are rough."""
+
+    def __init__(self):
+        self.begin = time.monotonic(), machine_seconds(), own_seconds()
+
+    def share(self):
+        wall, machine, own = (now - then for now, then in zip(
+            (time.monotonic(), machine_seconds(), own_seconds()), self.begin))
+        return max(0.0, machine - own) / (wall * os.cpu_count())
+
+
 def start(command, core, **options):
     def prepare():
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -75,7 +101,8 @@ class Server:
     def stop(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(STOP_SECONDS)
+        if self.process.wait(STOP_SECONDS) != 0:
+            raise Failed(f"the load's server ended with status {self.process.returncode}")
 
 
 class Relay:

@@ -3,6 +3,7 @@
 import statistics
 
 HAPROXY_DEFAULT = "haproxy"
+RIVALS = (HAPROXY_DEFAULT, "haproxy splice", "haproxy splice 1 MiB")
 
 
 def summary(costs):
@@ -12,7 +13,7 @@ def summary(costs):
 
 def verdicts(work, medians):
     """For each target: against what, the ratio, the most it may be, whether it holds."""
-    rivals = {name: m for name, m in medians.items() if name.startswith("haproxy")}
+    rivals = {name: medians[name] for name in RIVALS if name in medians}
     if "deadpeer" not in medians or HAPROXY_DEFAULT not in rivals:
         return []
     against = {"best": min(rivals, key=rivals.get), "default": HAPROXY_DEFAULT}
@@ -50,7 +51,8 @@ def print_columns(rows):
     print()
 
 
-def print_table(rows, relays):
+def print_table(rows):
+    relays = list(dict.fromkeys(name for row in rows for name in row["relays"]))
     table = [["median [min..max]", ""] + relays]
     for row in rows:
         table.append([row["work"], row["unit"]] +

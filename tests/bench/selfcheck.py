@@ -75,7 +75,7 @@ def run_harmed(loadgen, core, server, kind, harm):
         relay.start()
         try:
             processes.run_load(loadgen, core, kind, listener.getsockname()[1], seconds=SECONDS,
-                               count=BULK if kind == "bulk" else 1, size=EXCHANGE)
+                               count=BULK if kind == "bulk" else 1, size=BLOCK if kind == "bulk" else EXCHANGE)
             return None
         except processes.Failed as complaint:
             return str(complaint)

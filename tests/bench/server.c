@@ -223,5 +223,6 @@ int server_run(void)
 		for (int i = 0; i < n; i++)
 			on &= server_handle(&s, &events[i]);
 	}
+	free(s.chunk);
 	return EXIT_OK;
 }

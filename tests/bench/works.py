@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 GB = 10**9
 MIB = 1 << 20
+WRITE = 256 * 1024  # bulk: what the source gives to one write(2)
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ NS_PER_1000 = 1000 / 1e9
 
 WORKS = [
     Work("bulk, 1 connection", "bulk", "CPU s/GB", NS_PER_GB, 1200 * MIB, 16 * MIB,
-         {"best": 1.0, "default": 0.5}, {"connections": 1}),
+         {"best": 1.0, "default": 0.5}, {"connections": 1, "size": WRITE}),
     Work("bulk, 16 connections", "bulk", "CPU s/GB", NS_PER_GB, 1200 * MIB, 16 * MIB,
-         {"best": 1.0, "default": 0.5}, {"connections": 16}),
+         {"best": 1.0, "default": 0.5}, {"connections": 16, "size": WRITE}),
     Work("64 B request/response, 64 connections", "exchange", "CPU s/1000", NS_PER_1000,
          32000, 640, {"best": 1.0}, {"connections": 64, "size": 64}),
     Work("4 KiB request/response, 64 connections", "exchange", "CPU s/1000", NS_PER_1000,
