@@ -183,7 +183,8 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 	uint64_t struck = 0;
 	struct run *r, *next;
 
-	fault_enlist(f);
+	if (f->ops->arm)
+		fault_enlist(f);
 	TAILQ_FOREACH (r, &f->runs, in_fault) {
 		if (r->state != RUN_PENDING)
 			continue;
@@ -331,7 +332,7 @@ struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t n
 
 void engine_lift(struct engine *e, struct fault *f, const char *reason, int64_t now_ns)
 {
-	bool tell = f->state != FAULT_OVER;
+	bool tell = f->state < FAULT_TAIL; /* later it has been told */
 
 	(void)e;
 	fault_leave(f, NULL, now_ns);

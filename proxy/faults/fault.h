@@ -52,6 +52,7 @@ struct run {
 	enum run_state state;
 	uint8_t silent[LEGS]; /* wish: directions cut, per leg */
 	uint8_t held;         /* wish: flows held */
+	bool settled;         /* settle was done */
 	uint8_t grade;        /* enum grade reached so far */
 	uint64_t mark[FLOWS]; /* RUN_PENDING by after_bytes; UINT64_MAX: none */
 	uint32_t drops[LEGS]; /* told so far */

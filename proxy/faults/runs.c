@@ -221,8 +221,9 @@ void run_settle(struct run *r, int64_t now_ns)
 	struct fault *f = r->fault;
 	struct engine *e = f->engine;
 
-	if (r->state != RUN_ACTIVE)
+	if (r->state != RUN_ACTIVE || r->settled)
 		return;
+	r->settled = true;
 	if (f->ops->settle)
 		f->ops->settle(r);
 	if (r->grade < f->grade)
