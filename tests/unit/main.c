@@ -23,6 +23,7 @@
 	X(catalogue) \
 	X(faults) \
 	X(docs) \
+	X(demo) \
 
 /* clang-format on */
 
