@@ -14,6 +14,7 @@ struct command {
 static const struct command commands[] = {
 	{ "serve", serve_main, "relay, with faults, from a file or from flags" },
 	{ "check", check_main, "validate a configuration file" },
+	{ "demo", demo_main, "play every death there is against sockets of its own" },
 	{ "doctor", doctor_main, "what works here, tried on loopback" },
 };
 

@@ -25,22 +25,7 @@
 	X(catalogue) \
 	X(faults) \
 	X(docs) \
-#define SUITES(X)                                                                                  \
-	X(mono)                                                                                    \
-	X(units)                                                                                   \
-	X(addr)                                                                                    \
-	X(heap)                                                                                    \
-	X(rng)                                                                                     \
-	X(nearest)                                                                                 \
-	X(sink)                                                                                    \
-	X(log)                                                                                     \
-	X(field)                                                                                   \
-	X(spec)                                                                                    \
-	X(timeline)                                                                                \
-	X(conf)                                                                                    \
-	X(catalogue)                                                                               \
-	X(faults)                                                                                  \
-	X(docs)
+	X(demo) \
 
 /* clang-format on */
 
