@@ -4,7 +4,9 @@
 
 #define FAULTS(X)                                                                                  \
 	X(power_loss)                                                                              \
-	X(reboot) X(process_crash) X(hang) X(partition) X(reset) X(refuse) X(syn_drop) X(half_close)
+	X(reboot)                                                                                  \
+	X(process_crash) X(hang) X(partition) X(reset) X(idle_timeout) X(refuse) X(syn_drop)       \
+	    X(half_close)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

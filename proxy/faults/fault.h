@@ -32,7 +32,11 @@ struct fault_ops {
 	enum gate tail_gate; /* after that, for tail */
 	size_t lasts;        /* offset in params of the window's length; FAULT_NO_PARAM: duration */
 	size_t tail;         /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
-	bool instant;        /* no window of its own: strikes once */
+	int64_t (*idle_ns)(
+	    const struct fault_spec *s); /* the idle time that triggers it; NULL: after_idle */
+	/* Keepalive probes restart that clock, too; NULL: only data does. */
+	bool (*probes_count)(const struct fault_spec *s);
+	bool instant; /* no window of its own: strikes once */
 	unsigned (*dirs)(
 	    const struct fault_spec *s); /* what it cuts, for the grade; NULL: nothing */
 	void (*arm)(struct run *r);      /* what must be so at once, on every session */
@@ -50,14 +54,16 @@ struct run {
 	struct fault *fault;
 	struct target *target;
 	enum run_state state;
-	uint8_t silent[LEGS]; /* wish: directions cut, per leg */
-	uint8_t held;         /* wish: flows held */
-	bool settled;         /* settle was done */
-	uint8_t grade;        /* enum grade reached so far */
-	uint64_t mark[FLOWS]; /* RUN_PENDING by after_bytes; UINT64_MAX: none */
-	uint32_t drops[LEGS]; /* told so far */
-	int64_t since_ns;     /* became active */
-	struct timer *timer;  /* deadline or idle watch; NULL: none */
+	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
+	uint8_t held;            /* wish: flows held */
+	bool settled;            /* settle was done */
+	uint8_t grade;           /* enum grade reached so far */
+	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
+	uint32_t drops[LEGS];    /* told so far */
+	uint32_t segments[LEGS]; /* that had arrived when last looked at */
+	int64_t probed_ns;       /* when more had */
+	int64_t since_ns;        /* became active */
+	struct timer *timer;     /* deadline or idle watch; NULL: none */
 	LIST_ENTRY(run) in_target;
 	TAILQ_ENTRY(run) in_fault;
 };

@@ -13,14 +13,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Keepalive probes are looked for this often in an idle time: that is how late one may be seen. */
+#define PROBE_LOOKS       50
+#define PROBE_LOOK_MIN_NS (10 * NS_PER_MS)
+
 bool fault_counts(const struct fault_spec *s)
 {
 	return s->nth || s->first || s->every;
 }
 
+int64_t fault_idle_ns(const struct fault_spec *s)
+{
+	const struct fault_ops *ops = catalogue_ops(s->type);
+
+	return ops->idle_ns ? ops->idle_ns(s) : s->after_idle_ns;
+}
+
 bool fault_has_triggers(const struct fault_spec *s)
 {
-	return fault_counts(s) || s->after_bytes || s->after_idle_ns;
+	return fault_counts(s) || s->after_bytes || fault_idle_ns(s);
 }
 
 bool fault_chooses(const struct fault *f, const struct target *t)
@@ -123,15 +134,46 @@ static void run_trigger(struct run *r, int64_t now_ns)
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
 }
 
-static void idle_due(struct engine *e, struct timer *timer, int64_t now_ns)
+/* A probe carries no data: the segments that arrived are counted now and then. */
+static void look_for_probes(struct run *r, int64_t now_ns)
 {
-	struct run *r = timer->owner;
-	int64_t at = r->target->ops->active_ns(r->target) + run_spec(r)->after_idle_ns;
+	struct target *t = r->target;
 
+	for (enum leg leg = 0; leg < LEGS; leg++) {
+		uint32_t n = t->ops->segments(t, leg);
+
+		if (n != r->segments[leg])
+			r->probed_ns = now_ns;
+		r->segments[leg] = n;
+	}
+}
+
+static void idle_due(struct engine *e, struct timer *timer, int64_t now_ns);
+
+static void idle_wait(struct run *r, int64_t now_ns)
+{
+	const struct fault_spec *s = run_spec(r);
+	int64_t idle = fault_idle_ns(s), at = r->target->ops->active_ns(r->target) + idle, look;
+
+	if (r->fault->ops->probes_count && r->fault->ops->probes_count(s)) {
+		look_for_probes(r, now_ns);
+		if (r->probed_ns + idle > at)
+			at = r->probed_ns + idle;
+		look =
+		    idle / PROBE_LOOKS > PROBE_LOOK_MIN_NS ? idle / PROBE_LOOKS : PROBE_LOOK_MIN_NS;
+		if (at > now_ns && now_ns + look < at)
+			at = now_ns + look;
+	}
 	if (at > now_ns)
-		heap_set(&e->timers, &timer->node, at);
+		run_timer(r, at, idle_due);
 	else
 		run_trigger(r, now_ns);
+}
+
+static void idle_due(struct engine *e, struct timer *timer, int64_t now_ns)
+{
+	(void)e;
+	idle_wait(timer->owner, now_ns);
 }
 
 /* Bytes of the direction that the dying end sends; of either when both die. */
@@ -159,11 +201,10 @@ static bool bytes_reached(const struct run *r)
 /* after_bytes first, after_idle from then on: both given means both. */
 static void watch_idle(struct run *r, int64_t now_ns)
 {
-	if (!run_spec(r)->after_idle_ns)
-		run_trigger(r, now_ns);
+	if (fault_idle_ns(run_spec(r)))
+		idle_wait(r, now_ns);
 	else
-		run_timer(
-		    r, r->target->ops->active_ns(r->target) + run_spec(r)->after_idle_ns, idle_due);
+		run_trigger(r, now_ns);
 }
 
 void run_watch(struct run *r, int64_t now_ns)

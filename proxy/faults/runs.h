@@ -9,6 +9,8 @@ bool fault_has_triggers(const struct fault_spec *s);
 bool fault_counts(const struct fault_spec *s);
 /* toxicity and clients; the same answer each time for the same session. */
 bool fault_chooses(const struct fault *f, const struct target *t);
+/* The idle time that triggers it; 0: none does. */
+int64_t fault_idle_ns(const struct fault_spec *s);
 int64_t fault_lasts_ns(const struct fault *f);
 
 struct run *run_find(const struct fault *f, const struct target *t);

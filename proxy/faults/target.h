@@ -42,6 +42,8 @@ struct target_ops {
 	uint32_t (*drops)(struct target *t, enum leg leg);
 	/* Call engine_bytes() when a flow has carried this many bytes; UINT64_MAX: never. */
 	void (*mark)(struct target *t, enum flow flow, uint64_t bytes);
+	/* Segments that have arrived on a leg so far, those without data included; 0: unknown. */
+	uint32_t (*segments)(struct target *t, enum leg leg);
 	/* When bytes last moved. */
 	int64_t (*active_ns)(const struct target *t);
 	uint64_t (*bytes)(const struct target *t, enum flow flow);

@@ -116,5 +116,9 @@ enum grade wire_vanish(const struct wire *w, int fd, struct wire_state *st);
  * SK_MEMINFO_DROPS), those before a burial included. 0.9 us. */
 uint32_t wire_drops(int fd, const struct wire_state *st);
 
+/* Segments that have arrived on a connection so far, keepalive probes and bare ACKs included
+ * (TCP_INFO, tcpi_segs_in); 0 on error. */
+uint32_t wire_segments_in(int fd);
+
 /* Bytes the peer has not acknowledged (SIOCOUTQ, tcp(7)); -1 on error. */
 int wire_unacked(int fd);

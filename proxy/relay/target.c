@@ -101,6 +101,13 @@ static uint32_t target_drops(struct target *t, enum leg leg)
 	return l->fd < 0 ? 0 : wire_drops(l->fd, &l->wire);
 }
 
+static uint32_t target_segments(struct target *t, enum leg leg)
+{
+	struct leg_state *l = &session_of(t)->legs[leg];
+
+	return l->ready ? wire_segments_in(l->fd) : 0;
+}
+
 static void target_mark(struct target *t, enum flow flow, uint64_t bytes)
 {
 	session_of(t)->flows[flow].mark = bytes;
@@ -122,6 +129,7 @@ const struct target_ops session_target_ops = {
 	.hold = target_hold,
 	.end = target_end,
 	.drops = target_drops,
+	.segments = target_segments,
 	.mark = target_mark,
 	.active_ns = target_active_ns,
 	.bytes = target_bytes,
