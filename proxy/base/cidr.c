@@ -13,6 +13,9 @@
 static const char want_cidr[] =
     "an address or a range, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32";
 
+static const char want_bits_v4[] = "a prefix length from 0 to 32";
+static const char want_bits_v6[] = "a prefix length from 0 to 128";
+
 static unsigned family_bits(sa_family_t family)
 {
 	return family == AF_INET6 ? 128 : 32;
@@ -67,8 +70,7 @@ const char *cidr_parse(const char *text, struct cidr *out)
 		return want_cidr;
 	bits = family_bits(c.family);
 	if (slash && !bits_parse(slash + 1, family_bits(c.family), &bits))
-		return c.family == AF_INET ? "a prefix length from 0 to 32"
-					   : "a prefix length from 0 to 128";
+		return c.family == AF_INET ? want_bits_v4 : want_bits_v6;
 	c.bits = (uint8_t)bits;
 	if (host_bits_set(&c))
 		return "a range with no bits set beyond its prefix, such as 10.0.0.0/8";
