@@ -92,17 +92,18 @@ $(BUILD)/wire_test: $(WIRE_SRC:%.c=$(BUILD)/%.o) \
 test-wire: $(BUILD)/wire_test
 	$<
 
-# NET_ARGS and E2E_ARGS go to pytest: make test-e2e E2E_ARGS='-k redis -x'
+# NET_ARGS and E2E_ARGS go to pytest: make test-net NET_ARGS='tests/net -k hang', make test-e2e E2E_ARGS=-x
 .PHONY: test-net test-e2e
 test-net: $(BUILD)/deadpeer
-	$(PYTEST) -m 'not long' tests/net $(NET_ARGS)
+	DEADPEER=$(abspath $<) tests/net/run $(NET_ARGS)
 
 test-e2e: $(BUILD)/deadpeer
 	$(PYTEST) -m 'not long' tests/e2e $(E2E_ARGS)
 
 .PHONY: test-long
 test-long: $(BUILD)/deadpeer
-	$(PYTEST) -m long tests/net tests/e2e
+	DEADPEER=$(abspath $<) tests/net/run -n 4 -m long tests/net
+	$(PYTEST) -m long tests/e2e
 	scripts/check-bootstrap --fresh
 
 .PHONY: check-layers check-style check-docs check-bootstrap

@@ -70,13 +70,16 @@ def test_9000_sessions_die_at_once(world, descriptors, loaded):
             deafen(client.sock)
             far.sock.send(b"unacknowledged")
     capture = world.capture()
+    waited = _run_delay_ns(d.pid)
     fired = d.strike("power_loss")
+    waited_ms = (_run_delay_ns(d.pid) - waited) / 1e6
     assert (fired["sessions"], fired["grade"]) == (SESSIONS, d.privilege.grade)
-    grade, limit_ms = fired["grade"], LIMIT_MS[fired["grade"]] * PATIENCE
+    grade = fired["grade"]
+    limit_ms = LIMIT_MS[grade] * PATIENCE + waited_ms
     silent_ms, all_ms = fired["armed_within_ns"] / 1e6, fired["settled_within_ns"] / 1e6
     print(f"{SESSIONS} sessions silent within {silent_ms:.0f} ms, all done within {all_ms:.0f} ms, "
-          f"{grade}")
-    assert silent_ms <= limit_ms, f"{silent_ms:.0f} ms from the first to the last"
+          f"{waited_ms:.0f} ms of it waiting for a processor, {grade}")
+    assert silent_ms <= limit_ms
 
     begin = fired["mono_ns"] - fired["settled_within_ns"]
     assert ends(clients[:200], 1.0) == {"nothing": 200}
@@ -120,6 +123,12 @@ def test_15000_open_sessions(world, descriptors, half=7500):
     finally:
         server.terminate()
         server.wait()
+
+
+def _run_delay_ns(pid):
+    """How long it was ready to run and others had the processors (proc(5), schedstat)."""
+    with open(f"/proc/{pid}/schedstat") as f:
+        return int(f.read().split()[1])
 
 
 def _resident(pid):
