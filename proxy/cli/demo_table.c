@@ -165,7 +165,7 @@ static void print_wire(const struct demo *d)
 			printf("%s%s", comma, powers[i]), comma = ", ";
 	printf("%s)", d->wire.powers[family] ? "" : "no rung");
 	if (advice)
-		printf("; for more, grant %s", advice);
+		printf("\n      for more, grant %s (see deadpeer doctor)", advice);
 	putchar('\n');
 }
 
