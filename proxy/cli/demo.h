@@ -92,7 +92,6 @@ void peer_death(struct peer *p); /* what the peer does when its machine has just
 void peer_tick(struct peer *p);
 void peer_finish(struct peer *p); /* what can only be told at the end */
 void peer_close(struct peer *p);
-bool peer_has_settled(const struct peer *p); /* nothing more is to come before the end */
 
 /* --- demo_sight.c --- */
 
@@ -100,4 +99,5 @@ bool sight_read(int fd, struct sight *s);
 
 /* --- demo_judge.c --- */
 
-void judge_peer(struct peer *p); /* at the end */
+void judge_peer(struct peer *p);                 /* at the end */
+enum verdict judge_so_far(const struct peer *p); /* of what was seen alone */

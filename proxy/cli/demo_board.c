@@ -8,12 +8,23 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define BAR_CELLS  72
-#define DRAW_EVERY (100 * NS_PER_MS)
+#define BOARD_WIDTH 105
+#define BAR_CELLS   72
+#define DRAW_EVERY  (100 * NS_PER_MS)
 
 /* --- look --- */
+
+/* A line that is broken in two cannot be drawn over; a terminal that does not know its width is
+ * wide. */
+static bool is_wide(int fd)
+{
+	struct winsize size = { 0 };
+
+	return ioctl(fd, TIOCGWINSZ, &size) || !size.ws_col || size.ws_col >= BOARD_WIDTH;
+}
 
 struct look look_of(int fd)
 {
@@ -24,7 +35,7 @@ struct look look_of(int fd)
 	return (struct look){
 		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
 		.color = terminal && (!no_color || !*no_color),
-		.redraw = terminal,
+		.redraw = terminal && is_wide(fd),
 	};
 }
 
@@ -107,12 +118,10 @@ static void draw_bar(struct board *b)
 static void draw_cell(struct board *b, const struct peer *p)
 {
 	char words[WORDS_MAX] = "";
-	enum verdict v = p->verdict == VERDICT_REFUSED ? VERDICT_REFUSED
-			 : peer_has_settled(p)         ? VERDICT_RIGHT
-						       : VERDICT_PENDING;
+	enum verdict v = judge_so_far(p);
 
 	/* Until something is seen, time itself is what is to be seen. */
-	if (p->verdict == VERDICT_REFUSED)
+	if (v == VERDICT_REFUSED)
 		snprintf(words, sizeof(words), "refused");
 	else if (p->n_seen)
 		words_event(words, &p->seen[p->n_seen - 1]);

@@ -81,19 +81,41 @@ static bool wrong_step(struct peer *p, const struct step *s, const struct seen *
 	return wrong(p, why);
 }
 
+/* As far as it has come. *at is then the step that is missing or was not as it should be (NULL:
+ * none is left), *n how much of what was seen was right. */
+static enum verdict walk(const struct peer *p, const struct step **at, int *n)
+{
+	const struct step *s = p->cell->should;
+
+	for (*n = 0; s < p->cell->should + DEMO_STEPS && s->saw; s++) {
+		*at = s;
+		if (*n < p->n_seen && fits(s, &p->seen[*n]))
+			++*n;
+		else if (!s->perhaps)
+			return *n < p->n_seen ? VERDICT_WRONG : VERDICT_PENDING;
+	}
+	*at = NULL;
+	return *n == p->n_seen ? VERDICT_RIGHT : VERDICT_WRONG;
+}
+
+enum verdict judge_so_far(const struct peer *p)
+{
+	const struct step *at;
+	int n;
+	enum verdict v = p->verdict == VERDICT_REFUSED ? VERDICT_REFUSED : walk(p, &at, &n);
+
+	/* What should see nothing is right at the end only. */
+	return v == VERDICT_RIGHT && !p->n_seen ? VERDICT_PENDING : v;
+}
+
 static bool judge_steps(struct peer *p)
 {
-	int n = 0;
+	const struct step *at;
+	int n;
 
-	for (int i = 0; i < DEMO_STEPS && p->cell->should[i].saw; i++) {
-		const struct step *s = &p->cell->should[i];
-
-		if (n < p->n_seen && fits(s, &p->seen[n]))
-			n++;
-		else if (!s->perhaps)
-			return wrong_step(p, s, n < p->n_seen ? &p->seen[n] : NULL);
-	}
-	return n == p->n_seen || wrong_step(p, NULL, &p->seen[n]);
+	if (walk(p, &at, &n) == VERDICT_RIGHT)
+		return true;
+	return wrong_step(p, at, n < p->n_seen ? &p->seen[n] : NULL);
 }
 
 void judge_peer(struct peer *p)

@@ -282,12 +282,3 @@ void peer_close(struct peer *p)
 	for (int i = 0; i < DEMO_CALLERS; i++)
 		close_fd(&p->callers[i]);
 }
-
-bool peer_has_settled(const struct peer *p)
-{
-	int steps = 0;
-
-	while (steps < DEMO_STEPS && p->cell->should[steps].saw)
-		steps++;
-	return p->n_seen && (p->n_seen >= steps || p->stage == PEER_OVER);
-}

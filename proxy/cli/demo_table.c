@@ -138,9 +138,11 @@ static void print_defaults(const struct defaults *d)
 {
 	char a[WORDS_MAX], b[WORDS_MAX], c[WORDS_MAX];
 
-	printf("by default: this machine's own settings, by the model; measured times are 1 to 4 "
-	       "%% above\n"
-	       "  keepalive  tcp_keepalive_time %d + tcp_keepalive_probes %d x tcp_keepalive_intvl "
+	puts("in this demo: TCP_KEEPIDLE 1 s + TCP_KEEPCNT 2 x TCP_KEEPINTVL 1 s; "
+	     "TCP_USER_TIMEOUT 3 s; TCP_SYNCNT 1 (3 s)");
+	puts("by default: this machine's own settings, by the model; measured times are 1 to 4 % "
+	     "above");
+	printf("  keepalive  tcp_keepalive_time %d + tcp_keepalive_probes %d x tcp_keepalive_intvl "
 	       "%d = %.0f s "
 	       "(%s)\n"
 	       "  sending    tcp_retries2 %d = %.1f s (%s)\n"
@@ -165,7 +167,7 @@ static void print_wire(const struct demo *d)
 			printf("%s%s", comma, powers[i]), comma = ", ";
 	printf("%s)", d->wire.powers[family] ? "" : "no rung");
 	if (advice)
-		printf("; for more, grant %s", advice);
+		printf("\n      for more, grant %s (see deadpeer doctor)", advice);
 	putchar('\n');
 }
 

@@ -198,6 +198,19 @@ START_TEST(a_step_that_may_be_missing_may_be)
 }
 END_TEST
 
+START_TEST(the_board_knows_what_is_to_come)
+{
+	struct peer p = right_peer(2, COLUMN_CONNECTING), never = right_peer(3, COLUMN_KEEPALIVE);
+
+	ck_assert_int_eq(judge_so_far(&never), VERDICT_PENDING);
+	ck_assert_int_eq(judge_so_far(&p), VERDICT_RIGHT);
+	p.n_seen = 1;
+	ck_assert_int_eq(judge_so_far(&p), VERDICT_PENDING);
+	p.seen[0].what = ETIMEDOUT;
+	ck_assert_int_eq(judge_so_far(&p), VERDICT_WRONG);
+}
+END_TEST
+
 START_TEST(proofs_can_fail)
 {
 	struct peer dead = right_peer(1, COLUMN_IDLE), alive = right_peer(3, COLUMN_KEEPALIVE);
@@ -232,6 +245,7 @@ Suite *demo_suite(void)
 	tcase_add_loop_test(t, too_early_and_too_late_are_wrong, 0, 2);
 	tcase_add_test(t, nothing_and_more_are_wrong);
 	tcase_add_test(t, a_step_that_may_be_missing_may_be);
+	tcase_add_test(t, the_board_knows_what_is_to_come);
 	tcase_add_test(t, proofs_can_fail);
 	suite_add_tcase(s, t);
 	return s;
