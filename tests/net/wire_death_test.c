@@ -213,15 +213,19 @@ END_TEST
 START_TEST(killed_leaves_nothing)
 {
 	pid_t child;
-	int ready[2];
+	int ready[2], go[2];
 
 	rig_open(_i);
 	ck_assert_int_eq(pipe(ready), 0);
+	ck_assert_int_eq(pipe(go), 0);
 	in_flight(10);
 	theirs_deaf(false);
 	child = fork();
 	ck_assert_int_ge(child, 0);
 	if (child == 0) {
+		/* Burial needs the only descriptor of the connection. */
+		close(go[1]);
+		(void)!read(go[0], &(char){ 0 }, 1);
 		close(rig.theirs);
 		(void)wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_BOTH);
 		(void)wire_bury(&rig.wire, rig.ours, &rig.state, rig.listener);
@@ -232,6 +236,7 @@ START_TEST(killed_leaves_nothing)
 	close(ready[1]);
 	close(rig.ours);
 	close(rig.listener);
+	close(go[1]);
 	ck_assert_int_eq(read(ready[0], &(char){ 0 }, 1), 0); /* its end of the pipe is closed */
 	put(rig.theirs, 1);
 	ck_soon(info(rig.theirs).tcpi_total_retrans >= 1);

@@ -81,14 +81,20 @@ END_TEST
 
 START_TEST(no_descriptors_is_an_error_not_a_pipe)
 {
-	struct rlimit limit;
+	struct rlimit limit, none;
 	struct pipe_pool pool = { 0 };
+	struct pipe *p;
+	int error;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = 3; /* of this forked test alone */
+	none = limit;
+	none.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	p = pipe_take(&pool);
+	error = errno;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_ptr_null(pipe_take(&pool));
-	ck_assert_int_eq(errno, EMFILE);
+	ck_assert_ptr_null(p);
+	ck_assert_int_eq(error, EMFILE);
 	ck_assert_uint_eq(pool.n_out, 0);
 }
 END_TEST
