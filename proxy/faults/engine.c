@@ -47,6 +47,52 @@ void engine_free(struct engine *e)
 	heap_free(&e->timers);
 }
 
+/* --- what the wire promises --- */
+
+/* The best grade for one leg, if it is of this family (AF_UNSPEC: not known yet, IPv4 then). */
+static enum grade leg_promise(
+    const struct engine *e, const struct fault_spec *s, enum leg leg, sa_family_t family)
+{
+	const struct fault_ops *ops = catalogue_ops(s->type);
+
+	if (!ops->dirs || !fault_spec_kills(s, leg))
+		return GRADE_EXACT;
+	return wire_grade(e->wire, family ? family : AF_INET, ops->dirs(s, leg));
+}
+
+static enum grade worse(enum grade a, enum grade b)
+{
+	return a < b ? a : b;
+}
+
+static enum grade door_promise(
+    const struct engine *e, const struct fault_spec *s, const struct door *d)
+{
+	return worse(leg_promise(e, s, LEG_CLIENT, d->family[LEG_CLIENT]),
+	    leg_promise(e, s, LEG_SERVER, d->family[LEG_SERVER]));
+}
+
+/* Of all its doors; while there is none, of the family that can do best. */
+static enum grade fault_promise(const struct engine *e, const struct fault_spec *s)
+{
+	const struct door v4 = { .family = { AF_INET, AF_INET } };
+	const struct door v6 = { .family = { AF_INET6, AF_INET6 } };
+	enum grade grade = GRADE_EXACT, best4, best6;
+	bool any = false;
+	struct door *d;
+
+	TAILQ_FOREACH (d, &e->doors, in_engine)
+		if (fault_spec_covers(s, d->spec)) {
+			grade = worse(grade, door_promise(e, s, d));
+			any = true;
+		}
+	if (any)
+		return grade;
+	best4 = door_promise(e, s, &v4);
+	best6 = door_promise(e, s, &v6);
+	return best4 > best6 ? best4 : best6;
+}
+
 /* --- doors --- */
 
 static enum gate fault_gate(const struct fault *f)
@@ -65,6 +111,17 @@ static enum gate fault_gate(const struct fault *f)
 	return gate;
 }
 
+/* What is silent at a door is no better than the door's own silence. */
+static void door_grade(struct engine *e, const struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (!f->spec->clients.family && fault_gate(f) == GATE_SILENT &&
+		    fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, d->gate_grade);
+}
+
 static void door_gate(struct engine *e, struct door *d)
 {
 	enum gate gate = GATE_OPEN, old = d->gate;
@@ -74,13 +131,16 @@ static void door_gate(struct engine *e, struct door *d)
 		if (!f->spec->clients.family && fault_gate(f) > gate &&
 		    fault_spec_covers(f->spec, d->spec))
 			gate = fault_gate(f);
-	if (gate == old)
+	if (gate == old) {
+		door_grade(e, d);
 		return;
+	}
 	d->gate = gate;
 	d->drops_told = 0;
 	if (gate == GATE_SILENT)
 		e->observe_due_ns = 0; /* at the next tick: from then on by the interval */
-	d->ops->gate(d, gate);
+	d->gate_grade = d->ops->gate(d, gate);
+	door_grade(e, d);
 	if (timeline_wants(e->timeline, EVENT_PROXY_GATE))
 		timeline_record(e->timeline, EVENT_PROXY_GATE,
 		    json_pack("{s:s, s:s, s:s}", "proxy", d->spec->name, "old", gate_names[old],
@@ -126,6 +186,10 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	(void)now_ns;
 	TAILQ_INIT(&d->targets);
 	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
+	d->gate_grade = GRADE_EXACT;
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, door_promise(e, f->spec, d));
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (f->spec->clients.family && f->state == FAULT_ACTIVE &&
@@ -280,21 +344,19 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
     char *buf, size_t size)
 {
 	static const char *const leg_words[] = { "listens on", "has as its upstream" };
-	static const unsigned dying[] = { [SIDE_SERVER] = 1, [SIDE_CLIENT] = 2, [SIDE_BOTH] = 3 };
-	const struct fault_ops *ops = catalogue_ops(s->type);
 
 	if (!s->type->needs_wire || !fault_spec_covers(s, d->spec))
 		return NULL;
-	for (int leg = 0; leg < LEGS; leg++) {
-		sa_family_t family = d->family[leg] ? d->family[leg] : AF_INET;
+	for (enum leg leg = 0; leg < LEGS; leg++) {
+		sa_family_t family = d->family[leg];
 
-		if (!(dying[s->side] >> leg & 1))
+		if (!fault_spec_kills(s, leg))
 			continue;
 		if (family == AF_UNIX)
 			snprintf(buf, size,
 			    "proxy %s %s a Unix socket, where nothing can be silent", d->spec->name,
 			    leg_words[leg]);
-		else if (wire_grade(e->wire, family, ops->dirs(s)) == GRADE_REFUSED)
+		else if (leg_promise(e, s, leg, family) == GRADE_REFUSED)
 			snprintf(buf, size,
 			    "%s: no way to silence an IPv%d socket works here (see deadpeer "
 			    "doctor)",
@@ -318,7 +380,7 @@ struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t n
 	f->spec = copy;
 	f->ops = catalogue_ops(copy->type);
 	f->engine = e;
-	f->grade = GRADE_EXACT;
+	f->grade = fault_promise(e, copy);
 	f->timer = (struct timer){ .due = fault_due, .owner = f };
 	TAILQ_INIT(&f->runs);
 	TAILQ_INSERT_TAIL(&e->faults, f, in_engine);

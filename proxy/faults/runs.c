@@ -36,6 +36,12 @@ bool fault_chooses(const struct fault *f, const struct target *t)
 	return rng_unit(f->engine->seed, label, t->nth) < s->toxicity;
 }
 
+void fault_lower(struct fault *f, enum grade grade)
+{
+	if (grade < f->grade)
+		f->grade = grade;
+}
+
 struct run *run_find(const struct fault *f, const struct target *t)
 {
 	struct run *r;
@@ -54,7 +60,7 @@ struct run *run_new(struct fault *f, struct target *t)
 		return NULL;
 	r->fault = f;
 	r->target = t;
-	r->grade = GRADE_EXACT;
+	r->grade[LEG_CLIENT] = r->grade[LEG_SERVER] = GRADE_EXACT;
 	r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
 	LIST_INSERT_HEAD(&t->runs, r, in_target);
 	TAILQ_INSERT_TAIL(&f->runs, r, in_fault);
@@ -226,8 +232,8 @@ void run_settle(struct run *r, int64_t now_ns)
 	r->settled = true;
 	if (f->ops->settle)
 		f->ops->settle(r);
-	if (r->grade < f->grade)
-		f->grade = r->grade;
+	fault_lower(f, r->grade[LEG_CLIENT]);
+	fault_lower(f, r->grade[LEG_SERVER]);
 	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
 		e->observe_due_ns = now_ns + e->observe_interval_ns;
 	if (!has_wishes(r))
@@ -334,6 +340,6 @@ void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
 	LIST_FOREACH (r, &t->runs, in_target)
 		if (r->state == RUN_ACTIVE && r->silent[LEG_SERVER]) {
 			run_apply_silence(r, LEG_SERVER);
-			return;
+			fault_lower(r->fault, r->grade[LEG_SERVER]);
 		}
 }

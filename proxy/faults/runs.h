@@ -10,6 +10,7 @@ bool fault_counts(const struct fault_spec *s);
 /* toxicity and clients; the same answer each time for the same session. */
 bool fault_chooses(const struct fault *f, const struct target *t);
 int64_t fault_lasts_ns(const struct fault *f);
+void fault_lower(struct fault *f, enum grade grade); /* it acts no better than this */
 
 struct run *run_find(const struct fault *f, const struct target *t);
 struct run *run_new(struct fault *f, struct target *t); /* RUN_PENDING; NULL: no memory */

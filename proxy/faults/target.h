@@ -80,6 +80,7 @@ struct door {
 	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be
 				     resolved */
 	enum gate gate;
+	enum grade gate_grade; /* what ops->gate returned */
 	uint32_t drops_told;
 	TAILQ_HEAD(, target) targets;
 	TAILQ_ENTRY(door) in_engine;

@@ -31,8 +31,7 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason)
 		json_object_set_new(
 		    o, "active_ns", json_integer(f->active_ns ? mono_now_ns() - f->active_ns : 0));
 	}
-	if (f->ops->dirs)
-		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
 	timeline_record(f->engine->timeline, id, o);
 }
 
@@ -49,8 +48,7 @@ void fault_tell_fired(
 		json_object_set_new(o, "proxy", json_string(only->door->spec->name));
 		json_object_set_new(o, "session", json_integer((json_int_t)only->id));
 	}
-	if (f->ops->dirs)
-		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
 	json_object_set_new(o, "armed_within_ns", json_integer(arm_ns));
 	json_object_set_new(o, "settled_within_ns", json_integer(all_ns));
 	timeline_record(f->engine->timeline, EVENT_FAULT_FIRED, o);
