@@ -35,6 +35,7 @@ struct fault {
 	uint64_t seen;    /* sessions that came by while it was armed, for nth, first, every */
 	uint64_t sessions, segments; /* touched */
 	int64_t active_ns;
+	bool ranged; /* its clients' range is silent at its doors */
 	struct timer timer;
 	TAILQ_HEAD(, run) runs;
 	TAILQ_ENTRY(fault) in_engine;

@@ -56,6 +56,7 @@ void run_apply_hold(struct target *t)
 
 void run_silence(struct run *r, enum leg leg, unsigned dirs)
 {
+	run_baseline(r, leg);
 	r->silent[leg] = dirs;
 	run_apply_silence(r, leg);
 }

@@ -203,8 +203,8 @@ void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t no
 
 static void window_due(struct engine *e, struct timer *timer, int64_t now_ns)
 {
-	(void)e;
-	run_lift(timer->owner, now_ns);
+	(void)e, (void)now_ns;
+	run_lift(timer->owner);
 }
 
 void run_arm(struct run *r, int64_t now_ns)
@@ -242,14 +242,14 @@ void run_settle(struct run *r, int64_t now_ns)
 		run_timer(r, now_ns + fault_lasts_ns(f), window_due);
 }
 
-void run_lift(struct run *r, int64_t now_ns)
+void run_lift(struct run *r)
 {
 	struct target *t = r->target;
 	uint8_t silent[LEGS] = { r->silent[LEG_CLIENT], r->silent[LEG_SERVER] }, held = r->held;
 	bool pending = r->state == RUN_PENDING;
 
 	if (!pending) {
-		run_observe(r, now_ns);
+		run_observe(r);
 		if (r->fault->ops->disarm && !t->over)
 			r->fault->ops->disarm(r);
 		for (enum leg leg = 0; leg < LEGS; leg++) {
@@ -321,12 +321,12 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 {
-	(void)e;
+	(void)e, (void)now_ns;
 	while (!LIST_EMPTY(&t->runs)) {
 		struct run *r = LIST_FIRST(&t->runs);
 
 		if (r->state == RUN_ACTIVE)
-			run_observe(r, now_ns);
+			run_observe(r);
 		run_free(r);
 	}
 	TAILQ_REMOVE(&t->door->targets, t, in_door);

@@ -68,6 +68,7 @@ struct door_ops {
 	enum grade (*gate)(struct door *d, enum gate gate);
 	/* SYNs of one range vanish, or no longer; the gate is open for the others. */
 	enum grade (*range)(struct door *d, const struct cidr *clients, bool silent);
+	/* Segments dropped; counts from 0 anew with each GATE_SILENT. */
 	uint32_t (*drops)(struct door *d);
 	/* The peer's address, for `clients`. */
 	const struct sockaddr *(*client)(const struct target *t);
