@@ -18,9 +18,9 @@ static const struct refusal refuse_refusals[] = {
 
 static const struct refusal syn_drop_refusals[] = { SESSION_REFUSALS, { 0 } };
 
-static unsigned syn_dirs(const struct fault_spec *s)
+static unsigned syn_dirs(const struct fault_spec *s, enum leg leg)
 {
-	(void)s;
+	(void)s, (void)leg;
 	return WIRE_IN;
 }
 

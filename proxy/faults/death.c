@@ -4,9 +4,9 @@
  */
 #include "faults/death.h"
 
-unsigned death_dirs(const struct fault_spec *s)
+unsigned death_dirs(const struct fault_spec *s, enum leg leg)
 {
-	(void)s;
+	(void)s, (void)leg;
 	return WIRE_BOTH;
 }
 

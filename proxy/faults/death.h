@@ -3,7 +3,7 @@
 #include "faults/fault.h"
 
 /* Everything is cut. */
-unsigned death_dirs(const struct fault_spec *s);
+unsigned death_dirs(const struct fault_spec *s, enum leg leg);
 
 /* The dying legs fall silent. */
 void death_arm(struct run *r);

@@ -47,9 +47,55 @@ void engine_free(struct engine *e)
 	heap_free(&e->timers);
 }
 
+/* --- what the wire promises --- */
+
+/* The best grade for one leg, if it is of this family (AF_UNSPEC: not known yet, IPv4 then). */
+static enum grade leg_promise(
+    const struct engine *e, const struct fault_spec *s, enum leg leg, sa_family_t family)
+{
+	const struct fault_ops *ops = catalogue_ops(s->type);
+
+	if (!ops->dirs || !fault_spec_kills(s, leg))
+		return GRADE_EXACT;
+	return wire_grade(e->wire, family ? family : AF_INET, ops->dirs(s, leg));
+}
+
+static enum grade worse(enum grade a, enum grade b)
+{
+	return a < b ? a : b;
+}
+
+static enum grade door_promise(
+    const struct engine *e, const struct fault_spec *s, const struct door *d)
+{
+	return worse(leg_promise(e, s, LEG_CLIENT, d->family[LEG_CLIENT]),
+	    leg_promise(e, s, LEG_SERVER, d->family[LEG_SERVER]));
+}
+
+/* Of all its doors; while there is none, of the family that can do best. */
+static enum grade fault_promise(const struct engine *e, const struct fault_spec *s)
+{
+	const struct door v4 = { .family = { AF_INET, AF_INET } };
+	const struct door v6 = { .family = { AF_INET6, AF_INET6 } };
+	enum grade grade = GRADE_EXACT, best4, best6;
+	bool any = false;
+	struct door *d;
+
+	TAILQ_FOREACH (d, &e->doors, in_engine)
+		if (fault_spec_covers(s, d->spec)) {
+			grade = worse(grade, door_promise(e, s, d));
+			any = true;
+		}
+	if (any)
+		return grade;
+	best4 = door_promise(e, s, &v4);
+	best6 = door_promise(e, s, &v6);
+	return best4 > best6 ? best4 : best6;
+}
+
 /* --- doors --- */
 
-static enum gate fault_gate(const struct fault *f)
+enum gate fault_gate(const struct fault *f)
 {
 	enum gate gate = GATE_OPEN;
 
@@ -65,6 +111,17 @@ static enum gate fault_gate(const struct fault *f)
 	return gate;
 }
 
+/* What is silent at a door is no better than the door's own silence. */
+static void door_grade(struct engine *e, const struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (!f->spec->clients.family && fault_gate(f) == GATE_SILENT &&
+		    fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, d->gate_grade);
+}
+
 static void door_gate(struct engine *e, struct door *d)
 {
 	enum gate gate = GATE_OPEN, old = d->gate;
@@ -74,13 +131,18 @@ static void door_gate(struct engine *e, struct door *d)
 		if (!f->spec->clients.family && fault_gate(f) > gate &&
 		    fault_spec_covers(f->spec, d->spec))
 			gate = fault_gate(f);
-	if (gate == old)
+	if (gate == old) {
+		door_grade(e, d);
 		return;
+	}
+	door_observe(e, d);
 	d->gate = gate;
-	d->drops_told = 0;
-	if (gate == GATE_SILENT)
+	if (gate == GATE_SILENT) {
+		d->drops_told = 0;
 		e->observe_due_ns = 0; /* at the next tick: from then on by the interval */
-	d->ops->gate(d, gate);
+	}
+	d->gate_grade = d->ops->gate(d, gate);
+	door_grade(e, d);
 	if (timeline_wants(e->timeline, EVENT_PROXY_GATE))
 		timeline_record(e->timeline, EVENT_PROXY_GATE,
 		    json_pack("{s:s, s:s, s:s}", "proxy", d->spec->name, "old", gate_names[old],
@@ -88,35 +150,64 @@ static void door_gate(struct engine *e, struct door *d)
 }
 
 /* `clients` on a gate: only those addresses meet it, and only silence can tell them apart. */
-static void door_range(struct engine *e, struct fault *f, struct door *d)
+static bool fault_wants_range(const struct fault *f)
 {
-	bool silent = f->state == FAULT_ACTIVE && fault_gate(f) == GATE_SILENT;
-	struct fault *other;
+	return f->spec->clients.family && fault_gate(f) == GATE_SILENT;
+}
 
-	TAILQ_FOREACH (other, &e->faults, in_engine)
-		if (other != f && other->state == FAULT_ACTIVE &&
-		    fault_gate(other) == GATE_SILENT &&
-		    !memcmp(&other->spec->clients, &f->spec->clients, sizeof(struct cidr)) &&
-		    fault_spec_covers(other->spec, d->spec))
-			return;
-	d->ops->range(d, &f->spec->clients, silent);
+bool fault_ranges(const struct fault *f, const struct door *d)
+{
+	return f->ranged && fault_spec_covers(f->spec, d->spec);
+}
+
+/* Another fault keeps the same range silent. */
+static bool range_shared(const struct engine *e, const struct fault *f, const struct door *d)
+{
+	struct fault *g;
+
+	TAILQ_FOREACH (g, &e->faults, in_engine)
+		if (g != f && fault_ranges(g, d) &&
+		    !memcmp(&g->spec->clients, &f->spec->clients, sizeof(struct cidr)))
+			return true;
+	return false;
+}
+
+static void door_range(struct engine *e, struct fault *f, struct door *d, bool silent)
+{
+	const struct cidr *clients = &f->spec->clients;
+
+	if (silent) {
+		if (!door_observe(e, d)) /* nothing was silent: what counts counts from here */
+			d->drops_told = d->ops->drops(d);
+		e->observe_due_ns = 0;
+		fault_lower(f, d->ops->range(d, clients, true));
+	} else if (!range_shared(e, f, d)) {
+		d->ops->range(d, clients, false);
+	}
+}
+
+static void fault_ranges_change(struct fault *f, bool silent)
+{
+	struct door *d;
+
+	if (f->ranged == silent)
+		return;
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			door_range(f->engine, f, d, silent);
+	f->ranged = silent;
 }
 
 static void fault_gates(struct fault *f)
 {
-	struct engine *e = f->engine;
 	struct door *d;
 
-	if (f->ops->gate == GATE_OPEN)
+	fault_ranges_change(f, fault_wants_range(f));
+	if (f->ops->gate == GATE_OPEN || f->spec->clients.family)
 		return;
-	TAILQ_FOREACH (d, &e->doors, in_engine) {
-		if (!fault_spec_covers(f->spec, d->spec))
-			continue;
-		if (f->spec->clients.family)
-			door_range(e, f, d);
-		else
-			door_gate(e, d);
-	}
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			door_gate(f->engine, d);
 }
 
 void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
@@ -126,11 +217,14 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	(void)now_ns;
 	TAILQ_INIT(&d->targets);
 	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
+	d->gate_grade = GRADE_EXACT;
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, door_promise(e, f->spec, d));
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (f->spec->clients.family && f->state == FAULT_ACTIVE &&
-		    fault_spec_covers(f->spec, d->spec))
-			door_range(e, f, d);
+		if (fault_ranges(f, d))
+			door_range(e, f, d, true);
 }
 
 void engine_door_remove(struct engine *e, struct door *d)
@@ -224,18 +318,18 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 	f->state = FAULT_ACTIVE;
 	f->active_ns = now_ns;
 	if (fault_has_triggers(f->spec)) {
-		fault_tell(f, EVENT_FAULT_ACTIVE, NULL);
+		fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 		fault_start_triggers(f, now_ns);
 		return;
 	}
 	fault_gates(f);
-	fault_tell(f, EVENT_FAULT_ACTIVE, NULL);
+	fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 	fault_strike_window(f, now_ns);
 	if (lasts > 0)
 		fault_timer(f, now_ns + lasts);
 	else if (f->ops->instant) {
 		fault_over(f);
-		fault_tell(f, EVENT_FAULT_LIFTED, "done");
+		fault_tell(f, EVENT_FAULT_LIFTED, "done", now_ns);
 	}
 }
 
@@ -244,7 +338,7 @@ static void fault_leave(struct fault *f, const char *reason, int64_t now_ns)
 {
 	engine_observe(f->engine, now_ns);
 	while (!TAILQ_EMPTY(&f->runs))
-		run_lift(TAILQ_FIRST(&f->runs), now_ns);
+		run_lift(TAILQ_FIRST(&f->runs));
 	if (f->state == FAULT_ACTIVE && param_ns(f, f->ops->tail) > 0 && reason &&
 	    !fault_has_triggers(f->spec)) {
 		f->state = FAULT_TAIL;
@@ -266,7 +360,8 @@ static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
 		break;
 	case FAULT_ACTIVE:
 		fault_leave(f, "over", now_ns);
-		fault_tell(f, EVENT_FAULT_LIFTED, f->state == FAULT_TAIL ? "booted" : "over");
+		fault_tell(
+		    f, EVENT_FAULT_LIFTED, f->state == FAULT_TAIL ? "booted" : "over", now_ns);
 		break;
 	case FAULT_TAIL:
 		fault_over(f);
@@ -280,21 +375,19 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
     char *buf, size_t size)
 {
 	static const char *const leg_words[] = { "listens on", "has as its upstream" };
-	static const unsigned dying[] = { [SIDE_SERVER] = 1, [SIDE_CLIENT] = 2, [SIDE_BOTH] = 3 };
-	const struct fault_ops *ops = catalogue_ops(s->type);
 
 	if (!s->type->needs_wire || !fault_spec_covers(s, d->spec))
 		return NULL;
-	for (int leg = 0; leg < LEGS; leg++) {
-		sa_family_t family = d->family[leg] ? d->family[leg] : AF_INET;
+	for (enum leg leg = 0; leg < LEGS; leg++) {
+		sa_family_t family = d->family[leg];
 
-		if (!(dying[s->side] >> leg & 1))
+		if (!fault_spec_kills(s, leg))
 			continue;
 		if (family == AF_UNIX)
 			snprintf(buf, size,
 			    "proxy %s %s a Unix socket, where nothing can be silent", d->spec->name,
 			    leg_words[leg]);
-		else if (wire_grade(e->wire, family, ops->dirs(s)) == GRADE_REFUSED)
+		else if (leg_promise(e, s, leg, family) == GRADE_REFUSED)
 			snprintf(buf, size,
 			    "%s: no way to silence an IPv%d socket works here (see deadpeer "
 			    "doctor)",
@@ -318,11 +411,11 @@ struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t n
 	f->spec = copy;
 	f->ops = catalogue_ops(copy->type);
 	f->engine = e;
-	f->grade = GRADE_EXACT;
+	f->grade = fault_promise(e, copy);
 	f->timer = (struct timer){ .due = fault_due, .owner = f };
 	TAILQ_INIT(&f->runs);
 	TAILQ_INSERT_TAIL(&e->faults, f, in_engine);
-	fault_tell(f, EVENT_FAULT_ARMED, NULL);
+	fault_tell(f, EVENT_FAULT_ARMED, NULL, now_ns);
 	if (copy->delay_ns > 0)
 		fault_timer(f, now_ns + copy->delay_ns);
 	else
@@ -337,7 +430,7 @@ void engine_lift(struct engine *e, struct fault *f, const char *reason, int64_t 
 	(void)e;
 	fault_leave(f, NULL, now_ns);
 	if (tell)
-		fault_tell(f, EVENT_FAULT_LIFTED, reason);
+		fault_tell(f, EVENT_FAULT_LIFTED, reason, now_ns);
 	fault_free(f);
 }
 

@@ -31,10 +31,11 @@ struct fault {
 	const struct fault_ops *ops;
 	struct engine *engine;
 	enum fault_state state;
-	enum grade grade; /* the worst of its strikes; before any: what the wire promises */
+	enum grade grade; /* what the wire promises, or the worst of its strikes */
 	uint64_t seen;    /* sessions that came by while it was armed, for nth, first, every */
 	uint64_t sessions, segments; /* touched */
 	int64_t active_ns;
+	bool ranged; /* its clients' range is silent at its doors */
 	struct timer timer;
 	TAILQ_HEAD(, run) runs;
 	TAILQ_ENTRY(fault) in_engine;

@@ -32,17 +32,17 @@ struct fault_ops {
 	enum gate tail_gate; /* after that, for tail */
 	size_t lasts;        /* offset in params of the window's length; FAULT_NO_PARAM: duration */
 	size_t tail;         /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
-	int64_t (*idle_ns)(
-	    const struct fault_spec *s); /* the idle time that triggers it; NULL: after_idle */
+	/* The idle time that triggers it; NULL: after_idle. */
+	int64_t (*idle_ns)(const struct fault_spec *s);
 	/* Keepalive probes restart that clock, too; NULL: only data does. */
 	bool (*probes_count)(const struct fault_spec *s);
 	bool instant; /* no window of its own: strikes once */
-	unsigned (*dirs)(
-	    const struct fault_spec *s); /* what it cuts, for the grade; NULL: nothing */
-	void (*arm)(struct run *r);      /* what must be so at once, on every session */
-	void (*settle)(struct run *r);   /* the rest, after all were armed; NULL: none */
-	void (*disarm)(struct run *r);   /* ends what arm began, beyond the wishes in run (undone by
-					    the engine); NULL: none */
+	/* What it cuts on a dying leg, for the grade; NULL: nothing. */
+	unsigned (*dirs)(const struct fault_spec *s, enum leg leg);
+	void (*arm)(struct run *r);    /* what must be so at once, on every session */
+	void (*settle)(struct run *r); /* the rest, after all were armed; NULL: none */
+	/* Ends what arm began, beyond the wishes in run (undone by the engine); NULL: none. */
+	void (*disarm)(struct run *r);
 };
 
 /* One fault on one session. A fault states its wishes through run_*(); the engine joins them. */
@@ -57,7 +57,7 @@ struct run {
 	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
 	uint8_t held;            /* wish: flows held */
 	bool settled;            /* settle was done */
-	uint8_t grade;           /* enum grade reached so far */
+	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
 	uint32_t drops[LEGS];    /* told so far */
 	uint32_t segments[LEGS]; /* that had arrived when last looked at */
@@ -72,6 +72,7 @@ const struct fault_spec *run_spec(const struct run *r);
 
 /* Is this leg the dying end's? (side=both: both are.) */
 bool run_is_dying(const struct run *r, enum leg leg);
+bool fault_spec_kills(const struct fault_spec *s, enum leg leg); /* the same, of no session */
 
 void run_silence(struct run *r, enum leg leg, unsigned dirs);
 void run_hold(struct run *r, unsigned flows);

@@ -65,9 +65,9 @@ static bool probes_count(const struct fault_spec *s)
 	return params_of(s)->keepalive_counts;
 }
 
-static unsigned dirs(const struct fault_spec *s)
+static unsigned dirs(const struct fault_spec *s, enum leg leg)
 {
-	(void)s;
+	(void)s, (void)leg;
 	return WIRE_BOTH;
 }
 

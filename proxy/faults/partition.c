@@ -39,9 +39,9 @@ static const struct cut *cut_of(const struct fault_spec *s)
 	return &cuts[((const struct partition_params *)s->params.bytes)->direction];
 }
 
-static unsigned dirs(const struct fault_spec *s)
+static unsigned dirs(const struct fault_spec *s, enum leg leg)
 {
-	return cut_of(s)->silent[LEG_CLIENT];
+	return cut_of(s)->silent[leg];
 }
 
 static void arm(struct run *r)

@@ -9,20 +9,19 @@ const struct fault_spec *run_spec(const struct run *r)
 	return r->fault->spec;
 }
 
-bool run_is_dying(const struct run *r, enum leg leg)
+bool fault_spec_kills(const struct fault_spec *s, enum leg leg)
 {
 	static const unsigned dying[] = {
 		[SIDE_SERVER] = 1u << LEG_CLIENT, /* the client watches the server die */
 		[SIDE_CLIENT] = 1u << LEG_SERVER,
 		[SIDE_BOTH] = 1u << LEG_CLIENT | 1u << LEG_SERVER,
 	};
-	return dying[run_spec(r)->side] >> leg & 1;
+	return dying[s->side] >> leg & 1;
 }
 
-static void note_grade(struct run *r, enum grade grade)
+bool run_is_dying(const struct run *r, enum leg leg)
 {
-	if (grade < r->grade)
-		r->grade = grade;
+	return fault_spec_kills(run_spec(r), leg);
 }
 
 void run_apply_silence(struct run *r, enum leg leg)
@@ -30,13 +29,16 @@ void run_apply_silence(struct run *r, enum leg leg)
 	struct target *t = r->target;
 	unsigned dirs = 0;
 	struct run *other;
+	enum grade grade;
 
 	if (t->over)
 		return;
 	LIST_FOREACH (other, &t->runs, in_target)
 		if (other->state == RUN_ACTIVE)
 			dirs |= other->silent[leg];
-	note_grade(r, t->ops->silence(t, leg, dirs));
+	grade = t->ops->silence(t, leg, dirs);
+	if (grade < r->grade[leg])
+		r->grade[leg] = grade;
 }
 
 void run_apply_hold(struct target *t)
@@ -54,6 +56,7 @@ void run_apply_hold(struct target *t)
 
 void run_silence(struct run *r, enum leg leg, unsigned dirs)
 {
+	run_baseline(r, leg);
 	r->silent[leg] = dirs;
 	run_apply_silence(r, leg);
 }
@@ -66,13 +69,14 @@ void run_hold(struct run *r, unsigned flows)
 
 void run_bury(struct run *r, enum leg leg)
 {
+	enum grade grade;
+
 	if (r->target->over)
 		return;
-	enum grade grade = r->target->ops->bury(r->target, leg);
-
+	grade = r->target->ops->bury(r->target, leg);
 	/* A burial can only better what the silence alone had reached. */
-	if (r->grade > GRADE_REFUSED)
-		r->grade = grade;
+	if (r->grade[leg] > GRADE_REFUSED)
+		r->grade[leg] = grade;
 }
 
 void run_end(struct run *r, enum leg leg, enum ending how)

@@ -6,4 +6,6 @@ void run_apply_silence(struct run *r, enum leg leg);
 void run_apply_hold(struct target *t);
 
 /* Tells what the silent legs have dropped since the last time; true if any is silent. */
-bool run_observe(struct run *r, int64_t now_ns);
+bool run_observe(struct run *r);
+/* What the leg has dropped before is not this run's doing. */
+void run_baseline(struct run *r, enum leg leg);

@@ -47,6 +47,12 @@ bool fault_chooses(const struct fault *f, const struct target *t)
 	return rng_unit(f->engine->seed, label, t->nth) < s->toxicity;
 }
 
+void fault_lower(struct fault *f, enum grade grade)
+{
+	if (grade < f->grade)
+		f->grade = grade;
+}
+
 struct run *run_find(const struct fault *f, const struct target *t)
 {
 	struct run *r;
@@ -65,7 +71,7 @@ struct run *run_new(struct fault *f, struct target *t)
 		return NULL;
 	r->fault = f;
 	r->target = t;
-	r->grade = GRADE_EXACT;
+	r->grade[LEG_CLIENT] = r->grade[LEG_SERVER] = GRADE_EXACT;
 	r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
 	LIST_INSERT_HEAD(&t->runs, r, in_target);
 	TAILQ_INSERT_TAIL(&f->runs, r, in_fault);
@@ -238,8 +244,8 @@ void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t no
 
 static void window_due(struct engine *e, struct timer *timer, int64_t now_ns)
 {
-	(void)e;
-	run_lift(timer->owner, now_ns);
+	(void)e, (void)now_ns;
+	run_lift(timer->owner);
 }
 
 void run_arm(struct run *r, int64_t now_ns)
@@ -267,8 +273,8 @@ void run_settle(struct run *r, int64_t now_ns)
 	r->settled = true;
 	if (f->ops->settle)
 		f->ops->settle(r);
-	if (r->grade < f->grade)
-		f->grade = r->grade;
+	fault_lower(f, r->grade[LEG_CLIENT]);
+	fault_lower(f, r->grade[LEG_SERVER]);
 	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
 		e->observe_due_ns = now_ns + e->observe_interval_ns;
 	if (!has_wishes(r))
@@ -277,14 +283,14 @@ void run_settle(struct run *r, int64_t now_ns)
 		run_timer(r, now_ns + fault_lasts_ns(f), window_due);
 }
 
-void run_lift(struct run *r, int64_t now_ns)
+void run_lift(struct run *r)
 {
 	struct target *t = r->target;
 	uint8_t silent[LEGS] = { r->silent[LEG_CLIENT], r->silent[LEG_SERVER] }, held = r->held;
 	bool pending = r->state == RUN_PENDING;
 
 	if (!pending) {
-		run_observe(r, now_ns);
+		run_observe(r);
 		if (r->fault->ops->disarm && !t->over)
 			r->fault->ops->disarm(r);
 		for (enum leg leg = 0; leg < LEGS; leg++) {
@@ -356,12 +362,12 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 {
-	(void)e;
+	(void)e, (void)now_ns;
 	while (!LIST_EMPTY(&t->runs)) {
 		struct run *r = LIST_FIRST(&t->runs);
 
 		if (r->state == RUN_ACTIVE)
-			run_observe(r, now_ns);
+			run_observe(r);
 		run_free(r);
 	}
 	TAILQ_REMOVE(&t->door->targets, t, in_door);
@@ -375,6 +381,6 @@ void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
 	LIST_FOREACH (r, &t->runs, in_target)
 		if (r->state == RUN_ACTIVE && r->silent[LEG_SERVER]) {
 			run_apply_silence(r, LEG_SERVER);
-			return;
+			fault_lower(r->fault, r->grade[LEG_SERVER]);
 		}
 }

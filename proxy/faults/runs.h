@@ -12,6 +12,12 @@ bool fault_chooses(const struct fault *f, const struct target *t);
 /* The idle time that triggers it; 0: none does. */
 int64_t fault_idle_ns(const struct fault_spec *s);
 int64_t fault_lasts_ns(const struct fault *f);
+void fault_lower(struct fault *f, enum grade grade); /* it acts no better than this */
+
+/* What it does to connection attempts now; with clients only to theirs. */
+enum gate fault_gate(const struct fault *f);
+/* It keeps its clients' range silent at this door. */
+bool fault_ranges(const struct fault *f, const struct door *d);
 
 struct run *run_find(const struct fault *f, const struct target *t);
 struct run *run_new(struct fault *f, struct target *t); /* RUN_PENDING; NULL: no memory */
@@ -19,11 +25,13 @@ void run_free(struct run *r);                  /* as if it had never been: wishe
 void run_watch(struct run *r, int64_t now_ns); /* a pending run waits for its trigger, or strikes */
 void run_arm(struct run *r, int64_t now_ns);
 void run_settle(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
-void run_lift(struct run *r, int64_t now_ns);   /* disarm, withdraw its wishes, free */
+void run_lift(struct run *r);                   /* disarm, withdraw its wishes, free */
 
 /* Reads the drop counters of what is silent and tells what is new. */
 void engine_observe(struct engine *e, int64_t now_ns);
+/* The same of one door; true if it, or a range of it, is silent. */
+bool door_observe(struct engine *e, struct door *d);
 
-void fault_tell(struct fault *f, enum event_id id, const char *reason);
+void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t now_ns);
 void fault_tell_fired(
     struct fault *f, uint64_t sessions, const struct target *only, int64_t arm_ns, int64_t all_ns);

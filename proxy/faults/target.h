@@ -70,6 +70,7 @@ struct door_ops {
 	enum grade (*gate)(struct door *d, enum gate gate);
 	/* SYNs of one range vanish, or no longer; the gate is open for the others. */
 	enum grade (*range)(struct door *d, const struct cidr *clients, bool silent);
+	/* Segments dropped; counts from 0 anew with each GATE_SILENT. */
 	uint32_t (*drops)(struct door *d);
 	/* The peer's address, for `clients`. */
 	const struct sockaddr *(*client)(const struct target *t);
@@ -82,6 +83,7 @@ struct door {
 	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be
 				     resolved */
 	enum gate gate;
+	enum grade gate_grade; /* what ops->gate returned */
 	uint32_t drops_told;
 	TAILQ_HEAD(, target) targets;
 	TAILQ_ENTRY(door) in_engine;

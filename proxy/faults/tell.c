@@ -11,7 +11,19 @@
 /* A reading must not take more than a twentieth of the loop's time, however many are silent. */
 #define OBSERVE_SHARE 20
 
-void fault_tell(struct fault *f, enum event_id id, const char *reason)
+#define FAULT_SCOPE_MAX 1024 /* of a list of proxies */
+
+/* The doors it acts on, as they were asked for; there may be none of them yet. */
+static json_t *scope(const struct fault_spec *s)
+{
+	char text[FAULT_SCOPE_MAX];
+
+	if (s->host)
+		return json_sprintf("host=%s", s->host);
+	return json_string(field_format(field_find(fault_fields, "proxy"), s, text, sizeof(text)));
+}
+
+void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t now_ns)
 {
 	const struct fault_spec *s = f->spec;
 	json_t *o;
@@ -23,16 +35,17 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason)
 	if (id == EVENT_FAULT_ARMED) {
 		json_object_set_new(o, "delay_ns", json_integer(s->delay_ns));
 		json_object_set_new(o, "duration_ns", json_integer(fault_lasts_ns(f)));
+	} else if (id == EVENT_FAULT_ACTIVE) {
+		json_object_set_new(o, "proxies", scope(s));
 	} else if (id == EVENT_FAULT_LIFTED) {
 		json_object_set_new(o, "reason", json_string(reason));
 		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
 		json_object_set_new(o, "segments", json_integer((json_int_t)f->segments));
 		json_object_set_new(o, "touched", json_boolean(f->sessions || f->segments));
 		json_object_set_new(
-		    o, "active_ns", json_integer(f->active_ns ? mono_now_ns() - f->active_ns : 0));
+		    o, "silent_ns", json_integer(f->active_ns ? now_ns - f->active_ns : 0));
 	}
-	if (f->ops->dirs)
-		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
 	timeline_record(f->engine->timeline, id, o);
 }
 
@@ -49,8 +62,8 @@ void fault_tell_fired(
 		json_object_set_new(o, "proxy", json_string(only->door->spec->name));
 		json_object_set_new(o, "session", json_integer((json_int_t)only->id));
 	}
-	if (f->ops->dirs)
-		json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	json_object_set_new(o, "duration_ns", json_integer(all_ns));
 	json_object_set_new(o, "armed_within_ns", json_integer(arm_ns));
 	json_object_set_new(o, "settled_within_ns", json_integer(all_ns));
 	timeline_record(f->engine->timeline, EVENT_FAULT_FIRED, o);
@@ -72,46 +85,90 @@ static void tell_drops(struct engine *e, const struct target *t, const struct do
 	timeline_record(e->timeline, EVENT_SEGMENTS_DROPPED, o);
 }
 
-bool run_observe(struct run *r, int64_t now_ns)
+/* Told so far of a leg, by whichever run: faults that silence the same leg share its counter. */
+static uint32_t drops_told(const struct target *t, enum leg leg)
+{
+	uint32_t told = 0;
+	struct run *r;
+
+	LIST_FOREACH (r, &t->runs, in_target)
+		if (r->silent[leg] && r->drops[leg] > told)
+			told = r->drops[leg];
+	return told;
+}
+
+bool run_observe(struct run *r)
 {
 	static const char *const words[] = { "client", "server" };
+	struct target *t = r->target;
 	bool silent = false;
 
-	(void)now_ns;
 	for (enum leg leg = 0; leg < LEGS; leg++) {
-		uint32_t total;
+		uint32_t total, told;
 
 		if (!r->silent[leg])
 			continue;
 		silent = true;
-		total = r->target->ops->drops(r->target, leg);
+		total = t->ops->drops(t, leg);
 		if (total <= r->drops[leg])
 			continue;
-		tell_drops(r->fault->engine, r->target, r->target->door, words[leg],
-		    total - r->drops[leg], total);
+		told = drops_told(t, leg);
+		if (total > told)
+			tell_drops(r->fault->engine, t, t->door, words[leg], total - told, total);
 		r->fault->segments += total - r->drops[leg];
 		r->drops[leg] = total;
 	}
 	return silent;
 }
 
+void run_baseline(struct run *r, enum leg leg)
+{
+	struct run *other;
+
+	r->drops[leg] = 0;
+	LIST_FOREACH (other, &r->target->runs, in_target)
+		if (other != r && other->silent[leg]) {
+			run_observe(other);
+			r->drops[leg] = other->drops[leg];
+		}
+}
+
+/* It is for this fault that SYNs vanish at the door. */
+static bool fault_drops_syns(const struct fault *f, const struct door *d)
+{
+	if (f->spec->clients.family)
+		return fault_ranges(f, d);
+	return fault_gate(f) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
+}
+
+static bool door_silent(const struct engine *e, const struct door *d)
+{
+	struct fault *f;
+
+	if (d->gate == GATE_SILENT)
+		return true;
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_ranges(f, d))
+			return true;
+	return false;
+}
+
 /* SYNs and strays at a silent door, credited to the faults that silence it. */
-static bool door_observe(struct engine *e, struct door *d)
+bool door_observe(struct engine *e, struct door *d)
 {
 	uint32_t total;
 	struct fault *f;
 
-	if (d->gate != GATE_SILENT)
+	if (!door_silent(e, d))
 		return false;
 	total = d->ops->drops(d);
-	if (total > d->drops_told) {
-		tell_drops(e, NULL, d, "listener", total - d->drops_told, total);
-		TAILQ_FOREACH (f, &e->faults, in_engine)
-			if (f->state == FAULT_ACTIVE && f->ops->gate == GATE_SILENT &&
-			    fault_spec_covers(f->spec, d->spec))
-				f->segments += total - d->drops_told;
-		d->drops_told = total;
-	}
+	if (total <= d->drops_told)
+		return true;
+	tell_drops(e, NULL, d, "listener", total - d->drops_told, total);
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_drops_syns(f, d))
+			f->segments += total - d->drops_told;
+	d->drops_told = total;
 	return true;
 }
 
@@ -126,7 +183,7 @@ void engine_observe(struct engine *e, int64_t now_ns)
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		TAILQ_FOREACH (r, &f->runs, in_fault)
 			if (r->state == RUN_ACTIVE)
-				silent |= run_observe(r, now_ns);
+				silent |= run_observe(r);
 	TAILQ_FOREACH (d, &e->doors, in_engine)
 		silent |= door_observe(e, d);
 	pause = (mono_now_ns() - began) * OBSERVE_SHARE;
