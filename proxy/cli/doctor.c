@@ -145,8 +145,8 @@ static bool diagnose_faults(struct examination *x)
 			config_free(c);
 			return false;
 		}
-		if (catalogue[i]->dirs)
-			dirs[0] = dirs[1] = catalogue[i]->dirs(s);
+		for (enum leg leg = 0; catalogue[i]->dirs && leg < LEGS; leg++)
+			dirs[leg] = catalogue[i]->dirs(s, leg);
 		add_diagnosis(x, catalogue[i]->type.name, NULL, dirs);
 	}
 	config_free(c);

@@ -106,6 +106,11 @@ static uint32_t drops(struct target *t, enum leg leg)
 	return ((struct fake_target *)t)->drops[leg];
 }
 
+static uint32_t segments(struct target *t, enum leg leg)
+{
+	return ((struct fake_target *)t)->segments[leg];
+}
+
 static void mark(struct target *t, enum flow flow, uint64_t bytes)
 {
 	fake_of(t)->mark[flow] = bytes;
@@ -121,8 +126,17 @@ static uint64_t bytes(const struct target *t, enum flow flow)
 	return ((const struct fake_target *)t)->bytes[flow];
 }
 
-static const struct target_ops target_ops = { silence, bury, hold, end, drops, mark, active_ns,
-	bytes };
+static const struct target_ops target_ops = {
+	.silence = silence,
+	.bury = bury,
+	.hold = hold,
+	.end = end,
+	.drops = drops,
+	.segments = segments,
+	.mark = mark,
+	.active_ns = active_ns,
+	.bytes = bytes,
+};
 
 struct fake_target *fake_dialing(struct fake_door *d, const char *client)
 {

@@ -31,7 +31,7 @@ struct fake_target {
 	uint8_t ended[LEGS]; /* 1 + enum ending */
 	bool buried[LEGS];
 	enum grade grade[LEGS], bury_grade[LEGS]; /* what the calls answer */
-	uint32_t drops[LEGS];
+	uint32_t drops[LEGS], segments[LEGS];
 	uint64_t bytes[FLOWS], mark[FLOWS];
 	int64_t active_ns;
 };
