@@ -37,6 +37,7 @@ static void fault_free(struct fault *f)
 		run_free(TAILQ_FIRST(&f->runs));
 	TAILQ_REMOVE(&f->engine->faults, f, in_engine);
 	fault_spec_free(f->spec);
+	free(f->seen);
 	free(f);
 }
 
@@ -229,6 +230,10 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 
 void engine_door_remove(struct engine *e, struct door *d)
 {
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		fault_forget(f, d);
 	TAILQ_REMOVE(&e->doors, d, in_engine);
 }
 

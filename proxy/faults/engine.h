@@ -26,13 +26,20 @@ struct timer {
 enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_TAIL, FAULT_OVER };
 extern const char *const fault_state_names[]; /* "waiting", "active", "booting", "over" */
 
+/* Sessions that came to a door while the fault was armed. */
+struct seen {
+	const struct door *door;
+	uint64_t sessions;
+};
+
 struct fault {
 	struct fault_spec *spec; /* owned */
 	const struct fault_ops *ops;
 	struct engine *engine;
 	enum fault_state state;
-	enum grade grade; /* what the wire promises, or the worst of its strikes */
-	uint64_t seen;    /* sessions that came by while it was armed, for nth, first, every */
+	enum grade grade;  /* what the wire promises, or the worst of its strikes */
+	struct seen *seen; /* per door, for nth, first, every */
+	size_t n_seen;
 	uint64_t sessions, segments; /* touched */
 	int64_t active_ns;
 	bool ranged; /* its clients' range is silent at its doors */

@@ -53,6 +53,30 @@ void fault_lower(struct fault *f, enum grade grade)
 		f->grade = grade;
 }
 
+uint64_t fault_count(struct fault *f, const struct door *d)
+{
+	struct seen *seen;
+
+	for (size_t i = 0; i < f->n_seen; i++)
+		if (f->seen[i].door == d)
+			return ++f->seen[i].sessions;
+	seen = reallocarray(f->seen, f->n_seen + 1, sizeof(*seen));
+	if (!seen)
+		return 0;
+	f->seen = seen;
+	seen[f->n_seen++] = (struct seen){ .door = d, .sessions = 1 };
+	return 1;
+}
+
+void fault_forget(struct fault *f, const struct door *d)
+{
+	for (size_t i = 0; i < f->n_seen; i++)
+		if (f->seen[i].door == d) {
+			f->seen[i] = f->seen[--f->n_seen];
+			return;
+		}
+}
+
 struct run *run_find(const struct fault *f, const struct target *t)
 {
 	struct run *r;
@@ -204,6 +228,16 @@ static bool bytes_reached(const struct run *r)
 	return false;
 }
 
+static struct run *run_reached(const struct target *t)
+{
+	struct run *r;
+
+	LIST_FOREACH (r, &t->runs, in_target)
+		if (r->state == RUN_PENDING && bytes_reached(r))
+			return r;
+	return NULL;
+}
+
 /* after_bytes first, after_idle from then on: both given means both. */
 static void watch_idle(struct run *r, int64_t now_ns)
 {
@@ -227,13 +261,11 @@ void run_watch(struct run *r, int64_t now_ns)
 
 void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t now_ns)
 {
-	struct run *r, *next;
+	struct run *r;
 
 	(void)e, (void)flow;
-	for (r = LIST_FIRST(&t->runs); r; r = next) {
-		next = LIST_NEXT(r, in_target);
-		if (r->state != RUN_PENDING || !bytes_reached(r))
-			continue;
+	/* From the start each time: a strike may move waiting bytes, which may strike again. */
+	while ((r = run_reached(t))) {
 		r->mark[FLOW_UPSTREAM] = r->mark[FLOW_DOWNSTREAM] = UINT64_MAX;
 		apply_marks(t);
 		watch_idle(r, now_ns);
@@ -311,7 +343,7 @@ void run_lift(struct run *r)
 
 static bool count_matches(const struct fault_spec *s, uint64_t n)
 {
-	return (!s->nth || n == s->nth) && (!s->first || n <= s->first) &&
+	return n && (!s->nth || n == s->nth) && (!s->first || n <= s->first) &&
 	       (!s->every || n % s->every == 0);
 }
 
@@ -319,7 +351,11 @@ static void opened_trigger(struct fault *f, struct target *t, int64_t now_ns)
 {
 	struct run *r;
 
-	if (!count_matches(f->spec, f->seen) || !fault_chooses(f, t))
+	/* Counted even if another fault has ended it already: whose turn it is depends on no order.
+	 */
+	if (fault_counts(f->spec) && !count_matches(f->spec, fault_count(f, t->door)))
+		return;
+	if (t->over || !fault_chooses(f, t))
 		return;
 	r = run_new(f, t);
 	if (r && f->state == FAULT_ACTIVE)
@@ -331,7 +367,7 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 	int64_t began = mono_now_ns(), armed;
 	struct run *r;
 
-	if (f->state != FAULT_ACTIVE || !f->ops->arm || !fault_chooses(f, t))
+	if (t->over || f->state != FAULT_ACTIVE || !f->ops->arm || !fault_chooses(f, t))
 		return;
 	r = run_new(f, t);
 	if (!r)
@@ -344,15 +380,13 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 
 void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 {
-	struct fault *f, *next;
+	struct fault *f;
 
 	LIST_INIT(&t->runs);
 	TAILQ_INSERT_TAIL(&t->door->targets, t, in_door);
-	for (f = TAILQ_FIRST(&e->faults); f && !t->over; f = next) {
-		next = TAILQ_NEXT(f, in_engine);
+	TAILQ_FOREACH (f, &e->faults, in_engine) {
 		if (f->state > FAULT_ACTIVE || !fault_spec_covers(f->spec, t->door->spec))
 			continue;
-		f->seen++;
 		if (fault_has_triggers(f->spec))
 			opened_trigger(f, t, now_ns);
 		else

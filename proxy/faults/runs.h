@@ -19,6 +19,10 @@ enum gate fault_gate(const struct fault *f);
 /* It keeps its clients' range silent at this door. */
 bool fault_ranges(const struct fault *f, const struct door *d);
 
+/* One more session at this door; returns how many. 0: no memory to count. */
+uint64_t fault_count(struct fault *f, const struct door *d);
+void fault_forget(struct fault *f, const struct door *d);
+
 struct run *run_find(const struct fault *f, const struct target *t);
 struct run *run_new(struct fault *f, struct target *t); /* RUN_PENDING; NULL: no memory */
 void run_free(struct run *r);                  /* as if it had never been: wishes stay as applied */
