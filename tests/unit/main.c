@@ -25,6 +25,8 @@
 	X(socket) \
 	X(catalogue) \
 	X(faults) \
+	X(engine) \
+	X(runs) \
 	X(docs) \
 	X(demo)
 
