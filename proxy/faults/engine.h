@@ -27,7 +27,7 @@ enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_TAIL, FAULT_OVER };
 extern const char *const fault_state_names[]; /* "waiting", "active", "booting", "over" */
 
 /* Sessions that came to a door while the fault was armed. */
-struct seen {
+struct tally {
 	const struct door *door;
 	uint64_t sessions;
 };
@@ -37,8 +37,8 @@ struct fault {
 	const struct fault_ops *ops;
 	struct engine *engine;
 	enum fault_state state;
-	enum grade grade;  /* what the wire promises, or the worst of its strikes */
-	struct seen *seen; /* per door, for nth, first, every */
+	enum grade grade;   /* what the wire promises, or the worst of its strikes */
+	struct tally *seen; /* per door, for nth, first, every */
 	size_t n_seen;
 	uint64_t sessions, segments; /* touched */
 	int64_t active_ns;

@@ -55,7 +55,7 @@ void fault_lower(struct fault *f, enum grade grade)
 
 uint64_t fault_count(struct fault *f, const struct door *d)
 {
-	struct seen *seen;
+	struct tally *seen;
 
 	for (size_t i = 0; i < f->n_seen; i++)
 		if (f->seen[i].door == d)
@@ -64,7 +64,7 @@ uint64_t fault_count(struct fault *f, const struct door *d)
 	if (!seen)
 		return 0;
 	f->seen = seen;
-	seen[f->n_seen++] = (struct seen){ .door = d, .sessions = 1 };
+	seen[f->n_seen++] = (struct tally){ .door = d, .sessions = 1 };
 	return 1;
 }
 
@@ -185,6 +185,8 @@ static void idle_wait(struct run *r, int64_t now_ns)
 	const struct fault_spec *s = run_spec(r);
 	int64_t idle = fault_idle_ns(s), at = r->target->ops->active_ns(r->target) + idle, look;
 
+	if (r->target->over)
+		return;
 	if (r->fault->ops->probes_count && r->fault->ops->probes_count(s)) {
 		look_for_probes(r, now_ns);
 		if (r->probed_ns + idle > at)

@@ -11,18 +11,6 @@
 /* A reading must not take more than a twentieth of the loop's time, however many are silent. */
 #define OBSERVE_SHARE 20
 
-#define FAULT_SCOPE_MAX 1024 /* of a list of proxies */
-
-/* The doors it acts on, as they were asked for; there may be none of them yet. */
-static json_t *scope(const struct fault_spec *s)
-{
-	char text[FAULT_SCOPE_MAX];
-
-	if (s->host)
-		return json_sprintf("host=%s", s->host);
-	return json_string(field_format(field_find(fault_fields, "proxy"), s, text, sizeof(text)));
-}
-
 void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t now_ns)
 {
 	const struct fault_spec *s = f->spec;
@@ -35,15 +23,13 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t n
 	if (id == EVENT_FAULT_ARMED) {
 		json_object_set_new(o, "delay_ns", json_integer(s->delay_ns));
 		json_object_set_new(o, "duration_ns", json_integer(fault_lasts_ns(f)));
-	} else if (id == EVENT_FAULT_ACTIVE) {
-		json_object_set_new(o, "proxies", scope(s));
 	} else if (id == EVENT_FAULT_LIFTED) {
 		json_object_set_new(o, "reason", json_string(reason));
 		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
 		json_object_set_new(o, "segments", json_integer((json_int_t)f->segments));
 		json_object_set_new(o, "touched", json_boolean(f->sessions || f->segments));
 		json_object_set_new(
-		    o, "silent_ns", json_integer(f->active_ns ? now_ns - f->active_ns : 0));
+		    o, "active_ns", json_integer(f->active_ns ? now_ns - f->active_ns : 0));
 	}
 	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
 	timeline_record(f->engine->timeline, id, o);
@@ -63,7 +49,6 @@ void fault_tell_fired(
 		json_object_set_new(o, "session", json_integer((json_int_t)only->id));
 	}
 	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
-	json_object_set_new(o, "duration_ns", json_integer(all_ns));
 	json_object_set_new(o, "armed_within_ns", json_integer(arm_ns));
 	json_object_set_new(o, "settled_within_ns", json_integer(all_ns));
 	timeline_record(f->engine->timeline, EVENT_FAULT_FIRED, o);
