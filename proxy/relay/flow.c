@@ -87,6 +87,14 @@ static enum step flow_failed(struct session *s, enum leg leg)
 	return STEP_ENDED;
 }
 
+/* How much may pass, so that no byte beyond a mark does. */
+static size_t flow_room(const struct flow_state *f, size_t most)
+{
+	uint64_t left = f->mark - f->bytes;
+
+	return left && left < most ? (size_t)left : most;
+}
+
 /* What waits, to the sink. STEP_AGAIN: nothing waits any more. */
 static enum step flow_drain(struct session *s, enum flow flow)
 {
@@ -94,9 +102,10 @@ static enum step flow_drain(struct session *s, enum flow flow)
 	int fd = s->legs[flow_sink(flow)].fd;
 
 	while (f->len) {
-		ssize_t n = f->pipe ? splice(f->pipe->rd, NULL, fd, NULL, f->len,
+		size_t most = flow_room(f, f->len);
+		ssize_t n = f->pipe ? splice(f->pipe->rd, NULL, fd, NULL, most,
 					  SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
-				    : send(fd, f->buf + f->off, f->len, MSG_NOSIGNAL);
+				    : send(fd, f->buf + f->off, most, MSG_NOSIGNAL);
 
 		if (n < 0)
 			return would_block(errno) ? STEP_WAIT : flow_failed(s, flow_sink(flow));
@@ -138,14 +147,6 @@ static enum step flow_keep(struct session *s, struct flow_state *f, const char *
 	f->off = 0;
 	f->len = n;
 	return STEP_WAIT;
-}
-
-/* How much may be taken in, so that no byte beyond a mark is. */
-static size_t flow_room(const struct flow_state *f, size_t most)
-{
-	uint64_t left = f->mark - f->bytes;
-
-	return left && left < most ? (size_t)left : most;
 }
 
 static enum step flow_copy(struct session *s, enum flow flow)

@@ -134,6 +134,8 @@ void session_connected(struct session *s, int fd, int64_t now_ns)
 		engine_leg_ready(&s->relay->engine, &s->target, now_ns);
 	if (flow_wants_read(s, FLOW_UPSTREAM))
 		flow_run(s, FLOW_UPSTREAM); /* a client that speaks first has spoken by now */
+	if (s->state == SESSION_OPEN && s->flows[FLOW_DOWNSTREAM].eof)
+		flow_run(s, FLOW_DOWNSTREAM); /* a fault has ended it meanwhile */
 	if (s->state != SESSION_OVER)
 		session_watch(s);
 }
@@ -171,7 +173,7 @@ static void flow_finish(struct session *s, enum flow f)
 {
 	s->flows[f].eof = true;
 	s->flows[f].discard = true;
-	if (!s->flows[f].len)
+	if (s->state == SESSION_OPEN && !s->flows[f].len) /* DIALING: session_connected() does it */
 		flow_run(s, f);
 }
 
@@ -204,8 +206,7 @@ static void leg_end(struct session *s, enum leg which, enum ending how)
 void session_end_leg(struct session *s, enum leg which, enum ending how)
 {
 	if (how == ENDING_FINISH) {
-		if (s->state == SESSION_OPEN)
-			flow_finish(s, which == LEG_CLIENT ? FLOW_DOWNSTREAM : FLOW_UPSTREAM);
+		flow_finish(s, which == LEG_CLIENT ? FLOW_DOWNSTREAM : FLOW_UPSTREAM);
 		return;
 	}
 	leg_end(s, which, how);
