@@ -27,6 +27,7 @@
 	X(faults) \
 	X(engine) \
 	X(runs) \
+	X(flow) \
 	X(docs) \
 	X(demo)
 
