@@ -75,12 +75,12 @@ def verdicts(told):
 def test_every_cell_is_right(machine, binary, privilege, ip):
     run = demo(machine, binary, "--json", *(["--ipv6"] if ip == 6 else []), privilege=privilege)
     told = cells(run)
-    assert [(c["row"], c["column"], c["why"]) for c in told["cells"] if c["verdict"] != "right"] == []
+    assert [(c["row"], c.get("column"), c.get("why")) for c in told["cells"] if c["verdict"] != "right"] == []
     assert (run.returncode, run.stderr) == (0, "")
     assert told["ip"] == ip
     assert told["grade"] == PRIVILEGES[privilege].grade
     grades = {row["row"]: row.get("grade") for row in told["rows"]}
-    assert grades["power loss"] == grades["reboot"] == PRIVILEGES[privilege].grade
+    assert grades.get("power loss") == grades.get("reboot") == PRIVILEGES[privilege].grade
     assert {grades[row] for row in set(ROWS) - NEED_WIRE} == {"exact"}, "no wire is in them"
 
 
@@ -88,7 +88,7 @@ def test_without_repair_or_signature_a_reboot_is_wrong(machine, binary):
     run = demo(machine, binary, "--json", "--rung", "partial")
     found = verdicts(cells(run))
     assert run.returncode == 1
-    assert "wrong" in found["reboot"]
+    assert "wrong" in found.get("reboot")
     assert {v for row in set(ROWS) - NEED_WIRE for v in found[row]} == {"right"}
 
 
