@@ -114,4 +114,19 @@ const struct row demo_rows[DEMO_ROWS] = {
 			.should = { { SAW_CONNECTED, .from = 0, .to = 0.5 } }, .state = TCP_ESTABLISHED,
 			.proof = PROOF_INTACT, .text = "accepted", .usual = USUAL_AT_ONCE },
 	} },
+	{ "idle timeout", "idle timeout", "NAT of 2 s", "idle_timeout after=2s mode=drop", .cells = {
+		[COLUMN_IDLE] = { .poke = true,
+			.should = { { SAW_SILENCE, .from = 9, .to = 12.5 } }, .state = TCP_ESTABLISHED,
+			.proof = PROOF_UNANSWERED, .text = "nothing, for good", .usual = USUAL_NEVER },
+		/* Its probes come sooner than the timer. */
+		[COLUMN_KEEPALIVE] = { .keepalive_count = 2, .poke = true,
+			.should = { { SAW_ECHO, .from = 9, .to = 9.5 } }, .state = TCP_ESTABLISHED,
+			.proof = PROOF_INTACT, .text = "never happens", .usual = USUAL_PROBE },
+		[COLUMN_SENDING] = { .user_timeout_ms = 3000, .pause_s = 5,
+			.should = { { ETIMEDOUT, .from = 7.5, .to = 9.5 } }, .state = TCP_CLOSE,
+			.text = "ETIMEDOUT at 5+3 s", .usual = USUAL_RETRIES },
+		[COLUMN_CONNECTING] = { .again = true,
+			.should = { { SAW_CONNECTED, .from = 0, .to = 0.5 } }, .state = TCP_ESTABLISHED,
+			.proof = PROOF_INTACT, .text = "accepted", .usual = USUAL_AT_ONCE },
+	} },
 };

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DEMO_ROWS    7
+#define DEMO_ROWS    8
 #define DEMO_COLUMNS 4
 #define DEMO_CELLS   (DEMO_ROWS * DEMO_COLUMNS)
 #define DEMO_STEPS   4 /* what a peer can see one after the other */
@@ -72,6 +72,7 @@ struct cell {
 	int syn_count;       /* TCP_SYNCNT; 0: not set */
 	bool poke;           /* says one byte at DEMO_POKE_S */
 	bool flood;          /* sends all that goes in, from the death on */
+	double pause_s;      /* after the death a sender says nothing for so long */
 	bool again;          /* refused, it tries again */
 	bool callers;        /* the accept queue is filled before it connects */
 	struct step should[DEMO_STEPS];

@@ -239,7 +239,7 @@ static void tick_connected(struct peer *p, double now_s)
 {
 	if (p->cell->flood && p->demo->death_ns)
 		tick_flood(p);
-	else if (p->sends && now_s < DEMO_QUIET_S)
+	else if (p->sends && now_s < DEMO_QUIET_S && (now_s < 0 || now_s >= p->cell->pause_s))
 		say(p, CHUNK_BYTES);
 	if (p->cell->poke && !p->poked_at && now_s >= DEMO_POKE_S) {
 		p->poked_at = p->sent + 1;

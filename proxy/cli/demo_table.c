@@ -80,10 +80,9 @@ static void print_cell(const struct table *t, const struct peer *p, int line)
 {
 	char buf[WORDS_MAX];
 	const char *text = cell_text(t, p, line, buf);
-	const char *color = line <= LINE_STATE ? look_color(&t->look, p->verdict)
-					       : look_color(&t->look, VERDICT_PENDING);
+	enum verdict v = line <= LINE_STATE ? p->verdict : VERDICT_PENDING; /* that is dim */
 
-	printf("%s %s%s %-*s%s", bar(&t->look), color,
+	printf("%s %s%s %-*s%s", bar(&t->look), look_color(&t->look, v),
 	    line == LINE_SEEN ? look_mark(&t->look, p->verdict) : " ", CELL_WIDTH, text,
 	    look_plain(&t->look));
 }
