@@ -171,12 +171,6 @@ def _has_net_admin():
     return bool(int(effective.split()[1], 16) >> 12 & 1)
 
 
-def one_way_possible(world, direction):
-    """Silencing only what an IPv4 socket sends takes CAP_NET_RAW (wire.h: mute)."""
-    return not (direction == "downstream" and world.variant.family == "v4"
-                and world.variant.privilege == "nobody")
-
-
 namespaces = pytest.mark.skipif(lab.LOOPBACK, reason="no network namespace is to be had here")
 
 

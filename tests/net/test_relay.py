@@ -34,8 +34,8 @@ def test_bytes_intact_both_ways_at_once(world, size=24 * MIB):
 def test_splice_is_used_exactly_when_asked_for(world, size=96 * MIB):
     """Bytes in flight are in pipes, then, and no longer when they have arrived."""
     d = world.serve()
-    client, far = world.session(talk=False)
     idle = most = d.open_files("pipe:")
+    client, far = world.session(talk=False)
     pour, drink = Pour(far.sock, size, "d"), Drink(client.sock)
     while drink.is_alive():
         most = max(most, d.open_files("pipe:"))
