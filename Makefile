@@ -98,7 +98,7 @@ test-net: $(BUILD)/deadpeer
 	DEADPEER=$(abspath $<) tests/net/run $(NET_ARGS)
 
 test-e2e: $(BUILD)/deadpeer
-	$(PYTEST) -m 'not long' tests/e2e $(E2E_ARGS)
+	$(PYTEST) -m 'not long' -n 4 --dist loadfile --timeout 120 tests/e2e $(E2E_ARGS)
 
 .PHONY: test-long
 test-long: $(BUILD)/deadpeer
