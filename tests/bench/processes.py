@@ -11,6 +11,8 @@ import socket
 import subprocess
 import time
 
+from works import SESSIONS
+
 START_SECONDS = 10
 STOP_SECONDS = 10
 PR_SET_PDEATHSIG = 1
@@ -19,7 +21,7 @@ LIBC = ctypes.CDLL(None)
 HAPROXY = """\
 global
     nbthread 1
-    maxconn 9600
+    maxconn {sessions}
     maxpipes 100
 {tuning}
 defaults
@@ -27,7 +29,7 @@ defaults
     timeout connect 10s
     timeout client 300s
     timeout server 300s
-    maxconn 9600
+    maxconn {sessions}
 {options}
 listen bench
     bind fd@{fd}
@@ -150,7 +152,7 @@ class Haproxy(Relay):
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
             with open(path, "w", encoding="ascii") as config:
-                config.write(HAPROXY.format(options=options, tuning=tuning, upstream=upstream,
+                config.write(HAPROXY.format(options=options, tuning=tuning, upstream=upstream, sessions=SESSIONS + 100,
                                             fd=listener.fileno()))
             self.process = start(["haproxy", "-db", "-q", "-f", path], core,
                                  pass_fds=[listener.fileno()])
