@@ -119,6 +119,8 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 		    &errors, "there is no file to read again (started without -c FILE)");
 	} else {
 		wanted = serve_reload(s->argc, s->argv, &errors);
+		if (wanted && !wanted->settings.seed) /* not a wish for another one */
+			wanted->settings.seed = s->control.config->settings.seed;
 		if (wanted && control_apply(&s->control, wanted, &errors)) {
 			log_level_from(s);
 			say_ports(s);
