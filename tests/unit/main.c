@@ -28,6 +28,7 @@
 	X(engine) \
 	X(runs) \
 	X(flow) \
+	X(command) \
 	X(docs) \
 	X(demo)
 
