@@ -29,6 +29,8 @@
 	X(runs) \
 	X(flow) \
 	X(command) \
+	X(serve_options) \
+	X(ports_file) \
 	X(docs) \
 	X(demo)
 
