@@ -135,7 +135,9 @@ static void lay_over(int argc, char **argv, const struct flags *f, struct config
 		const char *expected;
 
 		if (val == FLAG_FAULT) {
-			snprintf(name, sizeof(name), "fault%u", ++n_faults);
+			do
+				snprintf(name, sizeof(name), "fault%u", ++n_faults);
+			while (config_find_fault(c, name));
 			conf_add_fault_text(c, name, optarg, catalogue_types, errors);
 			continue;
 		}
@@ -157,6 +159,9 @@ static struct config *build(int argc, char **argv, const struct flags *f,
 
 	if (!c)
 		return NULL;
+	if (spec_check_name(p->name))
+		conf_errors_add(
+		    errors, "--name: expected %s, got \"%s\"", spec_check_name(p->name), p->name);
 	if (p->proxy)
 		proxy = config_add_proxy(c, p->name);
 	lay_over(argc, argv, f, c, proxy, errors);

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What happens to one wanted proxy. */
+/* What happens to one wanted proxy: one of the two. */
 struct plan {
 	const struct proxy_spec *spec;
-	struct proxy *now;      /* of that name; NULL: none */
-	struct proxy *prepared; /* NULL: `now` is kept */
+	struct proxy *kept;     /* it has the address already, perhaps under another name */
+	struct proxy *prepared; /* it will */
 };
 
 static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
@@ -22,6 +22,22 @@ static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
 
 	return !strcmp(
 	    addr_format(x, sizeof(x), &a->listen), addr_format(y, sizeof(y), &b->listen));
+}
+
+/* Which proxy has this one's address now? An address can be bound only once, so a proxy that is
+ * renamed, or takes over another one's address, is an update of whoever has it. */
+static struct proxy *find_keeper(const struct control *c, const struct proxy_spec *spec)
+{
+	struct proxy *p = relay_find_proxy(c->relay, spec->name);
+
+	if (p && same_listen(spec, proxy_spec_of(p)))
+		return p;
+	if (spec->listen.kind != ADDR_UNIX && !spec->listen.port)
+		return NULL; /* any port will do */
+	for (size_t i = 0; c->config && i < c->config->n_proxies; i++)
+		if (same_listen(spec, c->config->proxies[i]))
+			return relay_find_proxy(c->relay, c->config->proxies[i]->name);
+	return NULL;
 }
 
 static bool prepare(
@@ -33,8 +49,8 @@ static bool prepare(
 		struct plan *p = &plans[i];
 
 		p->spec = wanted->proxies[i];
-		p->now = relay_find_proxy(c->relay, p->spec->name);
-		if (p->now && same_listen(p->spec, proxy_spec_of(p->now)))
+		p->kept = find_keeper(c, p->spec);
+		if (p->kept)
 			continue;
 		p->prepared = proxy_prepare(c->relay, p->spec, err, sizeof(err));
 		if (!p->prepared)
@@ -58,10 +74,12 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 
 	for (size_t f = 0; f < wanted->n_faults; f++)
 		for (size_t i = 0; i < wanted->n_proxies; i++) {
-			struct proxy *p = plans[i].prepared ? plans[i].prepared : plans[i].now;
+			struct proxy *p = plans[i].prepared ? plans[i].prepared : plans[i].kept;
+			struct door door = *proxy_door(p); /* as it will be */
 
-			if (!engine_refuses(&c->relay->engine, wanted->faults[f], proxy_door(p),
-				why, sizeof(why)))
+			door.spec = plans[i].spec;
+			if (!engine_refuses(
+				&c->relay->engine, wanted->faults[f], &door, why, sizeof(why)))
 				continue;
 			conf_errors_add(errors, "fault %s: %s", wanted->faults[f]->name, why);
 			if (timeline_wants(c->timeline, EVENT_FAULT_REFUSED))
@@ -90,20 +108,41 @@ static unsigned lift_unwanted(struct control *c, const struct config *wanted)
 	return n;
 }
 
-static unsigned stop_unwanted(struct control *c, const struct config *wanted)
+static bool is_kept(const struct proxy *p, const struct config *wanted, const struct plan *plans)
 {
-	struct proxy *p;
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].kept == p)
+			return true;
+	return false;
+}
+
+/* Those whose address is no longer wanted. */
+static unsigned stop_unwanted(
+    struct control *c, const struct config *wanted, const struct plan *plans)
+{
 	unsigned n = 0;
 
 	for (size_t i = 0; c->config && i < c->config->n_proxies; i++) {
 		const char *name = c->config->proxies[i]->name;
+		struct proxy *p = relay_find_proxy(c->relay, name);
+		bool moved = config_find_proxy(wanted, name);
 
-		if (config_find_proxy(wanted, name) || !(p = relay_find_proxy(c->relay, name)))
+		if (!p || is_kept(p, wanted, plans))
 			continue;
-		proxy_stop(p, "removed");
-		n++;
+		proxy_stop(p, moved ? "moved" : "removed");
+		n += !moved;
 	}
 	return n;
+}
+
+static void update_kept(
+    const struct config *wanted, const struct plan *plans, struct conf_errors *errors)
+{
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].kept &&
+		    !proxy_spec_equal(plans[i].spec, proxy_spec_of(plans[i].kept)) &&
+		    !proxy_update(plans[i].kept, plans[i].spec))
+			conf_errors_add(errors, "proxy %s: out of memory", plans[i].spec->name);
 }
 
 static unsigned arm_wanted(
@@ -142,16 +181,10 @@ static void tell_reloaded(struct control *c, const struct config *wanted, unsign
 static void commit(
     struct control *c, struct config *wanted, struct plan *plans, struct conf_errors *errors)
 {
-	unsigned added = 0, lifted = lift_unwanted(c, wanted), removed = stop_unwanted(c, wanted),
-		 armed;
+	unsigned added = 0, lifted = lift_unwanted(c, wanted);
+	unsigned removed = stop_unwanted(c, wanted, plans), armed;
 
-	for (size_t i = 0; i < wanted->n_proxies; i++)
-		if (plans[i].now && plans[i].prepared)
-			proxy_stop(plans[i].now, "moved");
-		else if (plans[i].now &&
-			 !proxy_spec_equal(plans[i].spec, proxy_spec_of(plans[i].now)) &&
-			 !proxy_update(plans[i].now, plans[i].spec))
-			conf_errors_add(errors, "proxy %s: out of memory", plans[i].spec->name);
+	update_kept(wanted, plans, errors);
 	armed = arm_wanted(c, wanted, errors);
 	for (size_t i = 0; i < wanted->n_proxies; i++)
 		if (plans[i].prepared) {
@@ -170,6 +203,8 @@ bool control_apply(struct control *c, struct config *wanted, struct conf_errors 
 	    plans && prepare(c, wanted, plans, errors) && faults_possible(c, wanted, plans, errors);
 
 	if (ok) {
+		if (c->config && !wanted->settings.seed) /* any: the one there is */
+			wanted->settings.seed = c->config->settings.seed;
 		commit(c, wanted, plans, errors);
 		config_free(c->config);
 		c->config = wanted;

@@ -228,6 +228,19 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 			door_range(e, f, d, true);
 }
 
+void engine_door_changed(struct engine *e, struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, door_promise(e, f->spec, d));
+	door_gate(e, d);
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (f->ranged)
+			door_range(e, f, d, fault_ranges(f, d));
+}
+
 void engine_door_remove(struct engine *e, struct door *d)
 {
 	struct fault *f;

@@ -66,6 +66,8 @@ void engine_free(
 /* A door comes with no sessions and whatever gate the armed faults want; it is told (ops->gate)
  * before this returns. */
 void engine_door_add(struct engine *e, struct door *d, int64_t now_ns);
+/* Its spec has changed, so other faults may cover it: gates now, sessions when they are opened. */
+void engine_door_changed(struct engine *e, struct door *d);
 void engine_door_remove(struct engine *e, struct door *d); /* its sessions must have gone */
 
 /* NULL: the fault can act on this door (which need not have been added); else why not, in buf: the

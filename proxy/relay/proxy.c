@@ -375,6 +375,7 @@ bool proxy_update(struct proxy *p, const struct proxy_spec *spec)
 	proxy_spec_free(p->spec);
 	p->spec = copy;
 	p->door.spec = copy;
+	engine_door_changed(&p->relay->engine, &p->door);
 	if (p->door.gate == GATE_OPEN || p->door.gate == GATE_HOLD)
 		socket_relisten(
 		    p->fd, (int)copy->backlog); /* listen(2) again: the new length of its queue */

@@ -28,6 +28,9 @@
 	X(engine) \
 	X(runs) \
 	X(flow) \
+	X(command) \
+	X(serve_options) \
+	X(ports_file) \
 	X(docs) \
 	X(demo)
 
