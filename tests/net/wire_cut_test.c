@@ -75,17 +75,28 @@ START_TEST(peer_gives_up)
 }
 END_TEST
 
-START_TEST(keepalive_goes_unanswered)
+static void keepalive_each_second(int fd)
 {
 	const int yes = 1;
 
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &yes, sizeof(yes));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &yes, sizeof(yes));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &yes, sizeof(yes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+}
+
+/* Theirs are not answered, and ours are not sent. */
+START_TEST(keepalive_goes_unanswered)
+{
+	struct heard before;
+
 	rig_open(_i);
+	keepalive_each_second(rig.ours);
 	ck_assert_int_ne(wire_silence(&rig.wire, rig.ours, &rig.state, WIRE_BOTH), GRADE_REFUSED);
-	(void)setsockopt(rig.theirs, IPPROTO_TCP, TCP_KEEPIDLE, &yes, sizeof(yes));
-	(void)setsockopt(rig.theirs, IPPROTO_TCP, TCP_KEEPINTVL, &yes, sizeof(yes));
-	(void)setsockopt(rig.theirs, IPPROTO_TCP, TCP_KEEPCNT, &yes, sizeof(yes));
-	(void)setsockopt(rig.theirs, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+	before = heard();
+	keepalive_each_second(rig.theirs);
 	ck_soon(theirs_errno() == ETIMEDOUT);
+	ck_unheard(before, GRADE_EXACT);
 	ck_assert_uint_ge(wire_drops(rig.ours, &rig.state), 1);
 }
 END_TEST

@@ -37,6 +37,21 @@ START_TEST(vanishes_without_a_word)
 }
 END_TEST
 
+/* From a connection that was not silent before. */
+START_TEST(vanishes_unannounced)
+{
+	rig_open(_i);
+	if (rig.limit == GRADE_PARTIAL)
+		return;
+	put(rig.theirs, 5);
+	ck_soon(readable(rig.ours) == 5);
+	ck_assert_int_eq(wire_vanish(&rig.wire, rig.ours, &rig.state), rig.limit);
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = rig.theirs, .events = POLLIN }, 1, 20), 0);
+	put(rig.theirs, 1);
+	ck_soon(theirs_errno() == ECONNRESET);
+}
+END_TEST
+
 /* The port's listener is silent, so no one answers; when it speaks again, the next retransmission
  * gets its RST. */
 START_TEST(boot_answers_with_rst)
@@ -73,13 +88,13 @@ static void bury_and_check(int shield)
 	put(rig.theirs, 3);
 	ck_soon(wire_drops(rig.ours, &rig.state) >= 1);
 	drops = wire_drops(rig.ours, &rig.state);
+	theirs_deaf(false);
+	before = heard();
 	ck_assert_int_eq(wire_bury(&rig.wire, rig.ours, &rig.state, shield), GRADE_EXACT);
 	ck_assert(rig.state.buried);
 	ck_assert_int_eq(rig.ours, fd);
 	ck_assert_int_eq(wire_unacked(rig.ours), 0);
 	ck_assert_uint_ge(wire_drops(rig.ours, &rig.state), drops);
-	theirs_deaf(false);
-	before = heard();
 	ck_soon(info(rig.theirs).tcpi_total_retrans >= 2);
 	ck_unheard(before, GRADE_EXACT);
 	ck_soon(wire_drops(rig.ours, &rig.state) > drops);
@@ -250,6 +265,7 @@ TCase *wire_death_tests(int variant)
 {
 	const TTest *const tests[] = {
 		vanishes_without_a_word,
+		vanishes_unannounced,
 		boot_answers_with_rst,
 		buried_is_exact,
 		buried_without_a_listener,
