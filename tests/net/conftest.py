@@ -76,8 +76,8 @@ class World:
     def add_server_address(self):
         return self.lab.add_address(self.lab.server, self.variant.family)
 
-    def capture(self, machine=None):
-        capture = self.keep(Capture(machine or self.lab.client))
+    def capture(self, machine=None, **kw):
+        capture = self.keep(Capture(machine or self.lab.client, **kw))
         self.captures.append(capture)
         return capture
 

@@ -13,7 +13,7 @@ def snapshot(world, d):
     """Everything on the host that a fault could have touched."""
     with world.lab.host.inside():
         state = {" ".join(command): subprocess.run(command, capture_output=True, text=True).stdout
-                 for command in (["ip", "addr"], ["ip", "rule"], ["ip", "-6", "rule"],
+                 for command in (["ip", "-o", "addr"], ["ip", "rule"], ["ip", "-6", "rule"],
                                  ["ip", "route", "show", "table", "all"], ["ip", "neigh"],
                                  ["ip", "xfrm", "state"],
                                  ["tc", "qdisc", "show"], ["sysctl", "-a", "-r", "^net"],

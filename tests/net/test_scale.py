@@ -69,7 +69,7 @@ def test_9000_sessions_die_at_once(world, descriptors, loaded):
         for client, far in zip(clients, fars):
             deafen(client.sock)
             far.sock.send(b"unacknowledged")
-    capture = world.capture()
+    capture = world.capture(frames=1 << 17)
     waited = _run_delay_ns(d.pid)
     fired = d.strike("power_loss")
     waited_ms = (_run_delay_ns(d.pid) - waited) / 1e6
