@@ -49,4 +49,5 @@ def between(tmp_path):
         return running[-1]
     yield run
     for d in running:
-        d.stop()
+        wrong = d.stop()
+        assert not wrong, f"deadpeer(1) tells these events otherwise: {', '.join(wrong)}"

@@ -7,6 +7,7 @@
 """
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -32,6 +33,17 @@ def read(path):
             return f.read()
     except FileNotFoundError:
         return ""
+
+
+def manual_events():
+    """{event: (fields that are always there, fields that may be)} as deadpeer(1) lists them."""
+    manual = os.path.join(os.path.dirname(__file__), "../../man/deadpeer.1")
+    known = {}
+    for name, fields in re.findall(r"^\.It Em ([a-z.]+)\n([^:]*):", read(manual), re.M):
+        every = re.split(r",\s*", fields.strip())
+        known[name] = ({f for f in every if not f.endswith("?")},
+                       {f[:-1] for f in every if f.endswith("?")})
+    return known
 
 
 class Deadpeer:
@@ -79,6 +91,18 @@ class Deadpeer:
             status = self.process.wait()
         print(read(self.path("deadpeer.ini")), read(self.path("log"))[-8000:], sep="\n")
         assert status == 0, f"deadpeer ended with {status}"
+        return self.not_in_manual()
+
+    def not_in_manual(self):
+        """What the timeline says and deadpeer(1) does not."""
+        self.events("")
+        known, wrong = manual_events(), set()
+        for event in self.seen:
+            told = set(event) - {"seq", "mono_ns", "wall", "event"}
+            always, sometimes = known.get(event["event"], (set(), set()))
+            for field in told - always - sometimes | always - told:
+                wrong.add(f"{event['event']}: {field}")
+        return sorted(wrong)
 
     def port(self, name="proxy"):
         lines = dict(line.split("=", 1) for line in read(self.path("ports")).splitlines())
