@@ -68,14 +68,14 @@ def relay_once(listener, upstream, way, harm):
 
 def run_harmed(loadgen, core, server, kind, harm):
     """None if the load was content, else what it complained of."""
-    way = harm_bulk if kind == "bulk" else harm_echo
+    way, count, size = (harm_bulk, BULK, BLOCK) if kind == "bulk" else (harm_echo, 1, EXCHANGE)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(SECONDS)
         relay = threading.Thread(target=relay_once, args=(listener, server.port, way, harm))
         relay.start()
         try:
             processes.run_load(loadgen, core, kind, listener.getsockname()[1], seconds=SECONDS,
-                               count=BULK if kind == "bulk" else 1, size=BLOCK if kind == "bulk" else EXCHANGE)
+                               count=count, size=size)
             return None
         except processes.Failed as complaint:
             return str(complaint)

@@ -40,14 +40,14 @@ NS_PER_GB = GB / 1e9
 NS_PER_1000 = 1000 / 1e9
 
 WORKS = [
-    Work("bulk, 1 connection", "bulk", "CPU s/GB", NS_PER_GB, 800 * MIB, 16 * MIB,
+    Work("bulk, 1 connection", "bulk", "CPU s/GB", NS_PER_GB, 600 * MIB, 16 * MIB,
          {"best": 1.0, "default": 0.5}, {"connections": 1, "size": WRITE}),
-    Work("bulk, 16 connections", "bulk", "CPU s/GB", NS_PER_GB, 800 * MIB, 16 * MIB,
+    Work("bulk, 16 connections", "bulk", "CPU s/GB", NS_PER_GB, 600 * MIB, 16 * MIB,
          {"best": 1.0, "default": 0.5}, {"connections": 16, "size": WRITE}),
     Work("64 B request/response, 64 connections", "exchange", "CPU s/1000", NS_PER_1000,
-         64000, 640, {"best": 1.0}, {"connections": 64, "size": 64}),
+         48000, 640, {"best": 1.0}, {"connections": 64, "size": 64}),
     Work("4 KiB request/response, 64 connections", "exchange", "CPU s/1000", NS_PER_1000,
-         64000, 640, {"best": 1.0}, {"connections": 64, "size": 4096}),
+         48000, 640, {"best": 1.0}, {"connections": 64, "size": 4096}),
     Work("connect, exchange, close", "connect", "CPU s/1000", NS_PER_1000,
          4000, 200, {"best": 1.0}, {"connections": 16, "size": 64}),
     Work(f"idle session, of {SESSIONS}", "idle", "KiB", 1 / 1024, SESSIONS, 200,
