@@ -318,6 +318,28 @@ START_TEST(a_removed_door_is_forgotten)
 }
 END_TEST
 
+/* Its host changes: the gate and the ranges of the faults that cover it now. */
+START_TEST(a_door_that_changes_its_host)
+{
+	struct proxy_spec *spec = config_find_proxy(w->config, "a");
+
+	config_add_host(w->config, "one");
+	config_add_host(w->config, "two");
+	spec->host = strdup("one");
+	fake_arm(w, "hang host=one");
+	fake_arm(w, "syn_drop host=one clients=10.1.0.0/16");
+	fake_arm(w, "process_crash host=two");
+	fake_arm(w, "syn_drop host=two clients=10.2.0.0/16");
+	check_calls("a gate=hold; a range 10.1.0.0/16 silent");
+	memcpy(spec->host, "two", 3);
+	engine_door_changed(&w->engine, &door(0)->door);
+	check_calls("a gate=refuse; a range 10.1.0.0/16 speaks; a range 10.2.0.0/16 silent");
+	while (!TAILQ_EMPTY(&w->engine.faults))
+		fake_lift(w, TAILQ_FIRST(&w->engine.faults));
+	check_calls("a gate=open; a range 10.2.0.0/16 speaks");
+}
+END_TEST
+
 /* --- several at once: the table in faults/fault.h --- */
 
 START_TEST(silence_is_the_union)
@@ -1171,6 +1193,7 @@ Suite *engine_suite(void)
 	tcase_add_test(c, reboots_range_speaks_in_its_tail);
 	tcase_add_test(c, a_dead_client_is_refused);
 	tcase_add_test(c, a_removed_door_is_forgotten);
+	tcase_add_test(c, a_door_that_changes_its_host);
 	tcase_add_test(c, silence_is_the_union);
 	tcase_add_test(c, one_lifts_while_another_still_silences);
 	tcase_add_test(c, a_boot_behind_a_partition);

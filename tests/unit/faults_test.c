@@ -297,6 +297,68 @@ START_TEST(sessions_opened_within_are_struck)
 }
 END_TEST
 
+/* --- idle_timeout --- */
+
+START_TEST(idle_timeout_as_its_mode_says)
+{
+	static const struct row modes[] = {
+		{ "idle_timeout after=10s",
+		    "1.client silence=both; 1.server silence=both; 1 hold=both",
+		    "1.client silence=none; 1.server silence=none; 1 hold=none" },
+		{ "idle_timeout after=10s mode=rst_next",
+		    "1.client end=vanish; 1.server end=vanish", "" },
+		{ "idle_timeout after=10s mode=rst_both", "1.client end=abort; 1.server end=abort",
+		    "" },
+		{ "idle_timeout after=10s mode=fin", "1.client end=close; 1.server end=close", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		struct fake_world *w = world_with("a");
+		struct fake_target *t = fake_open(&w->doors[0], "10.0.0.1");
+		struct fault *f = fake_arm(w, modes[i].text);
+
+		fake_until(w, 9.9);
+		fake_carry(t, FLOW_UPSTREAM, 1);
+		fake_until(w, 19.8);
+		ck_assert_str_eq(fake_calls(w), "");
+		fake_until(w, 20);
+		ck_assert_msg(
+		    !strcmp(modes[i].struck, fake_calls(w)), "%s: %s", modes[i].text, w->taken);
+		fake_open(&w->doors[0], "10.0.0.1"); /* the door is open */
+		ck_assert_str_eq(fake_calls(w), "");
+		fake_lift(w, f);
+		ck_assert_msg(
+		    !strcmp(modes[i].lifted, fake_calls(w)), "%s: %s", modes[i].text, w->taken);
+		fake_world_free(w);
+	}
+}
+END_TEST
+
+/* A probe that arrives, on either leg, restarts the clock where probes count. */
+START_TEST(idle_timeout_and_keepalive_probes)
+{
+	static const char *const texts[] = { "idle_timeout after=10s keepalive_counts=yes",
+		"idle_timeout after=10s keepalive_counts=no" };
+
+	for (int i = 0; i < 2; i++) {
+		struct fake_world *w = world_with("a");
+		struct fake_target *t = fake_open(&w->doors[0], "10.0.0.1");
+
+		fake_arm(w, texts[i]);
+		for (int at = 4; at <= 40; at += 4) {
+			fake_until(w, at);
+			t->segments[at % 8 ? LEG_CLIENT : LEG_SERVER]++;
+		}
+		ck_assert_uint_eq(t->held, i ? FLOWS_ALL : 0);
+		fake_until(w, 49.9); /* the last one was at 40 s */
+		ck_assert_uint_eq(t->held, i ? FLOWS_ALL : 0);
+		fake_until(w, 53); /* and may be seen a little later */
+		ck_assert_uint_eq(t->held, FLOWS_ALL);
+		fake_world_free(w);
+	}
+}
+END_TEST
+
 Suite *faults_suite(void)
 {
 	Suite *s = suite_create("faults");
@@ -307,6 +369,8 @@ Suite *faults_suite(void)
 	tcase_add_loop_test(c, each_lives_its_time, 0, N_LIVES);
 	tcase_add_loop_test(c, each_session_has_its_own_window, 0, N_WINDOWS);
 	tcase_add_test(c, sessions_opened_within_are_struck);
+	tcase_add_test(c, idle_timeout_as_its_mode_says);
+	tcase_add_test(c, idle_timeout_and_keepalive_probes);
 	suite_add_tcase(s, c);
 	return s;
 }

@@ -31,6 +31,7 @@
 	X(command) \
 	X(serve_options) \
 	X(ports_file) \
+	X(resolve) \
 	X(docs) \
 	X(demo)
 
