@@ -37,14 +37,13 @@ START_TEST(vanishes_without_a_word)
 }
 END_TEST
 
-/* From a connection that was not silent before. */
+/* From a connection that was not silent before, with nothing unread: close(2) would say FIN, and
+ * its orphan would repeat it, signed, and never let the RST out. */
 START_TEST(vanishes_unannounced)
 {
 	rig_open(_i);
 	if (rig.limit == GRADE_PARTIAL)
 		return;
-	put(rig.theirs, 5);
-	ck_soon(readable(rig.ours) == 5);
 	ck_assert_int_eq(wire_vanish(&rig.wire, rig.ours, &rig.state), rig.limit);
 	ck_assert_int_eq(poll(&(struct pollfd){ .fd = rig.theirs, .events = POLLIN }, 1, 20), 0);
 	put(rig.theirs, 1);
