@@ -11,6 +11,19 @@
 /* A reading must not take more than a twentieth of the loop's time, however many are silent. */
 #define OBSERVE_SHARE 20
 
+/* Where it acts, as the file says it. */
+static void add_scope(json_t *o, const struct fault_spec *s)
+{
+	char names[1024];
+
+	if (s->host)
+		json_object_set_new(o, "host", json_string(s->host));
+	else
+		json_object_set_new(o, "proxies",
+		    json_string(
+			field_format(field_find(fault_fields, "proxy"), s, names, sizeof(names))));
+}
+
 void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t now_ns)
 {
 	const struct fault_spec *s = f->spec;
@@ -23,6 +36,8 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t n
 	if (id == EVENT_FAULT_ARMED) {
 		json_object_set_new(o, "delay_ns", json_integer(s->delay_ns));
 		json_object_set_new(o, "duration_ns", json_integer(fault_lasts_ns(f)));
+	} else if (id == EVENT_FAULT_ACTIVE) {
+		add_scope(o, s);
 	} else if (id == EVENT_FAULT_LIFTED) {
 		json_object_set_new(o, "reason", json_string(reason));
 		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
