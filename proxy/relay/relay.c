@@ -7,6 +7,8 @@
 #include "relay/session.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 void relay_reap(struct relay *r)
 {
@@ -29,33 +31,31 @@ static void reap_due(evutil_socket_t fd, short what, void *arg)
 static void timer_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay *r = arg;
+	uint64_t times;
 
-	(void)fd, (void)what;
+	(void)what;
+	if (read(fd, &times, sizeof(times)) < 0)
+		return; /* set anew since the loop saw it */
 	r->scheduled_ns = INT64_MAX;
 	engine_tick(&r->engine, mono_now_ns());
 	relay_schedule(r);
 }
 
+/* A timer of our own, set only when the engine's next deadline changes: as precise as libevent's
+ * EVENT_BASE_FLAG_PRECISE_TIMER, which sets its timer anew in every round of the loop. */
 void relay_schedule(struct relay *r)
 {
-	int64_t at = engine_deadline(&r->engine), in;
-	struct timeval tv;
+	int64_t at = engine_deadline(&r->engine);
+	struct itimerspec when = { 0 };
 
 	if (at == r->scheduled_ns)
 		return;
 	r->scheduled_ns = at;
-	if (at == INT64_MAX) {
-		event_del(r->timer);
-		return;
-	}
-	in = at - mono_now_ns();
-	if (in < 0)
-		in = 0;
-	tv.tv_sec = in / NS_PER_S;
-	tv.tv_usec = (in % NS_PER_S + NS_PER_US - 1) / NS_PER_US;
-	if (tv.tv_usec == 1000000)
-		tv = (struct timeval){ .tv_sec = tv.tv_sec + 1 };
-	event_add(r->timer, &tv);
+	if (at <= 0)
+		at = 1; /* 0 would disarm it */
+	if (at != INT64_MAX)
+		when.it_value = (struct timespec){ at / NS_PER_S, at % NS_PER_S };
+	timerfd_settime(r->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 static struct event_base *new_base(void)
@@ -65,14 +65,21 @@ static struct event_base *new_base(void)
 
 	if (!config)
 		return NULL;
-	/* The changelist folds what one round changes about a descriptor into one epoll_ctl(2);
-	 * default timers are up to 2 ms late, these 0.1 ms. */
-	if (!event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER |
-					       EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST |
-					       EVENT_BASE_FLAG_NOLOCK))
+	/* The changelist folds what one round changes about a descriptor into one epoll_ctl(2). */
+	if (!event_config_set_flag(
+		config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST | EVENT_BASE_FLAG_NOLOCK))
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
+}
+
+static bool make_timer(struct relay *r)
+{
+	r->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (r->timer_fd < 0)
+		return false;
+	r->timer = event_new(r->base, r->timer_fd, EV_READ | EV_PERSIST, timer_due, r);
+	return r->timer && !event_add(r->timer, NULL);
 }
 
 struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
@@ -91,13 +98,13 @@ struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
 	STAILQ_INIT(&r->reap);
 	engine_init(&r->engine, wire, timeline, settings->seed);
 	r->engine.observe_interval_ns = settings->observe_interval_ns;
+	r->timer_fd = -1;
 	r->base = new_base();
-	if (r->base) {
-		r->timer = event_new(r->base, -1, 0, timer_due, r);
+	if (r->base && make_timer(r)) {
 		r->reaper = event_new(r->base, -1, 0, reap_due, r);
 		r->resolver = resolver_new(r->base);
 	}
-	if (r->timer && r->reaper && r->resolver)
+	if (r->reaper && r->resolver)
 		return r;
 	relay_free(r);
 	return NULL;
@@ -116,6 +123,8 @@ void relay_free(struct relay *r)
 	resolver_free(r->resolver);
 	if (r->timer)
 		event_free(r->timer);
+	if (r->timer_fd >= 0)
+		close(r->timer_fd);
 	if (r->reaper)
 		event_free(r->reaper);
 	if (r->base)

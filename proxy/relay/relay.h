@@ -29,7 +29,8 @@ struct relay {
 	TAILQ_HEAD(proxies, proxy) proxies;
 	STAILQ_HEAD(, session) reap; /* over, to be freed outside their own callbacks */
 	struct event *timer, *reaper;
-	int64_t scheduled_ns;     /* what the timer is set to */
+	int timer_fd;             /* CLOCK_MONOTONIC: timerfd_create(2) */
+	int64_t scheduled_ns;     /* what it is set to; INT64_MAX: not */
 	uint64_t sessions_opened; /* since the start: the last session's number */
 	uint64_t sessions;        /* now */
 	void (*idle)(void *arg);  /* called when the last session has gone; NULL: nobody waits */
