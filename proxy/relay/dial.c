@@ -149,12 +149,11 @@ static void dial_resolved(void *arg, const union sockaddr_any *addrs, const sock
 /* The upstream's addresses, if they are known without asking anybody. */
 static bool addrs_known(struct dial *d, struct proxy *p, int64_t now_ns)
 {
-	struct relay *r = p->relay;
 	const struct addr *up = &p->spec->upstream;
 
 	if (up->kind == ADDR_NAME && now_ns >= p->expires_ns) {
-		p->n_addrs = resolve_hosts(
-		    r->resolver, up->name, up->port, p->addrs, p->addr_lens, PROXY_ADDRS_MAX);
+		p->n_addrs =
+		    resolve_hosts(up->name, up->port, p->addrs, p->addr_lens, PROXY_ADDRS_MAX);
 		p->expires_ns = now_ns + HOSTS_TTL_NS;
 	}
 	take_addrs(d, p->addrs, p->addr_lens, p->n_addrs);

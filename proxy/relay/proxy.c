@@ -222,7 +222,7 @@ const struct door_ops proxy_door_ops = {
 
 /* --- life --- */
 
-static bool resolve_listen(struct relay *r, const struct addr *in, struct addr *out)
+static bool resolve_listen(const struct addr *in, struct addr *out)
 {
 	union sockaddr_any found;
 	socklen_t len;
@@ -230,7 +230,7 @@ static bool resolve_listen(struct relay *r, const struct addr *in, struct addr *
 	*out = *in;
 	if (in->kind != ADDR_NAME)
 		return true;
-	if (!resolve_hosts(r->resolver, in->name, in->port, &found, &len, 1))
+	if (!resolve_hosts(in->name, in->port, &found, &len, 1))
 		return false;
 	out->kind = ADDR_IP;
 	out->sa = found;
@@ -292,7 +292,7 @@ struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char
 	p->door.gate = GATE_REFUSE;
 	TAILQ_INIT(&p->door.targets);
 	p->fd = -1;
-	if (!resolve_listen(r, &spec->listen, &listen))
+	if (!resolve_listen(&spec->listen, &listen))
 		snprintf(err, size,
 		    "proxy %s: cannot listen on %s: not in /etc/hosts (write the address)",
 		    spec->name, spec->listen.name);

@@ -1,13 +1,16 @@
 /*
- * Two evdns bases: one that knows /etc/hosts and no server, so it answers at once or not at all,
- * and one for DNS, asked for A and AAAA apart because only those calls tell the answer's TTL.
+ * /etc/hosts is read here: libevent's evdns can do it only together with DNS, and never frees a
+ * question that the file cannot answer. DNS is evdns, asked for A and AAAA apart because only those
+ * calls tell the answer's TTL.
  */
 #include "relay/resolve.h"
-#include <errno.h>
+#include <arpa/inet.h>
 #include <event2/dns.h>
 #include <event2/util.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HOSTS_FILE  "/etc/hosts"
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -16,12 +19,13 @@
 struct resolver {
 	struct event_base *base;
 	struct evdns_base *dns; /* NULL until the first question */
+	unsigned cancelled;     /* questions that evdns will still call back about */
 };
 
 struct resolution {
 	resolve_done done;
 	void *arg;
-	struct evdns_base *dns;
+	struct resolver *resolver;
 	struct evdns_request *asked[2]; /* A, AAAA; NULL: answered */
 	uint16_t port;
 	union sockaddr_any addrs[ANSWERS_MAX];
@@ -37,7 +41,7 @@ struct resolver *resolver_new(struct event_base *base)
 	struct resolver *r = calloc(1, sizeof(*r));
 
 	if (r)
-		r->base = base;
+		*r = (struct resolver){ .base = base };
 	return r;
 }
 
@@ -45,53 +49,79 @@ void resolver_free(struct resolver *r)
 {
 	if (!r)
 		return;
+	/* evdns calls back about what was cancelled in the loop's next turn, and frees it then. */
+	if (r->cancelled)
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
 	if (r->dns)
 		evdns_base_free(r->dns, 0);
 	free(r);
 }
 
-struct hosts_answer {
-	union sockaddr_any *out;
-	socklen_t *lens;
-	unsigned n, max;
-};
+/* --- /etc/hosts --- */
 
-static void hosts_found(int result, struct evutil_addrinfo *found, void *arg)
+/* False: no address, or a family that nobody speaks here. */
+static bool take_address(const char *text, uint16_t port, union sockaddr_any *out, socklen_t *len)
 {
-	struct hosts_answer *a = arg;
-
-	if (result)
-		return;
-	for (struct evutil_addrinfo *ai = found; ai && a->n < a->max; ai = ai->ai_next) {
-		memcpy(&a->out[a->n], ai->ai_addr, ai->ai_addrlen);
-		a->lens[a->n++] = ai->ai_addrlen;
+	memset(out, 0, sizeof(*out));
+	if (inet_pton(AF_INET, text, &out->in.sin_addr) == 1) {
+		out->in.sin_family = AF_INET;
+		out->in.sin_port = htons(port);
+		*len = sizeof(out->in);
+		return true;
 	}
-	evutil_freeaddrinfo(found);
+	if (inet_pton(AF_INET6, text, &out->in6.sin6_addr) != 1)
+		return false;
+	out->in6.sin6_family = AF_INET6;
+	out->in6.sin6_port = htons(port);
+	*len = sizeof(out->in6);
+	return true;
 }
 
-unsigned resolve_hosts(struct resolver *r, const char *name, uint16_t port, union sockaddr_any *out,
-    socklen_t *lens, unsigned max)
+/* "ADDRESS NAME [ALIAS...] [# comment]" (hosts(5)): its address, if it has the name; cuts the line
+ * up. */
+static const char *line_address(char *line, const char *name)
 {
-	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct hosts_answer answer = { out, lens, 0, max };
-	struct evdns_base *hosts = evdns_base_new(r->base, 0);
-	char service[8];
+	char *rest = line, *address, *word;
 
-	if (!hosts)
-		return 0;
-	evdns_base_load_hosts(hosts, HOSTS_FILE);
-	evutil_snprintf(service, sizeof(service), "%u", port);
-	/* Without a server to ask, the callback has run when this returns. */
-	evdns_getaddrinfo(hosts, name, service, &hints, hosts_found, &answer);
-	evdns_base_free(hosts, 0);
-	return answer.n;
+	line[strcspn(line, "#\n")] = '\0';
+	address = strtok_r(line, " \t\r", &rest);
+	while (address && (word = strtok_r(NULL, " \t\r", &rest)))
+		if (!strcasecmp(word, name))
+			return address;
+	return NULL;
 }
+
+unsigned resolve_hosts(
+    const char *name, uint16_t port, union sockaddr_any *out, socklen_t *lens, unsigned max)
+{
+	FILE *hosts = fopen(HOSTS_FILE, "re");
+	const char *address;
+	char *line = NULL;
+	size_t room = 0;
+	unsigned n = 0;
+
+	while (hosts && n < max && getline(&line, &room, hosts) >= 0) {
+		address = line_address(line, name);
+		if (address && take_address(address, port, &out[n], &lens[n]))
+			n++;
+	}
+	free(line);
+	if (hosts)
+		fclose(hosts);
+	if (!n && max && !strcasecmp(name, "localhost")) /* RFC 6761, 6.3 */
+		n = take_address("127.0.0.1", port, out, lens);
+	return n;
+}
+
+/* --- DNS --- */
 
 static void finish(struct resolution *q)
 {
 	if (q->starting || q->asked[0] || q->asked[1])
 		return;
-	if (!q->cancelled)
+	if (q->cancelled)
+		q->resolver->cancelled--;
+	else
 		q->done(q->arg, q->addrs, q->lens, q->n, q->n ? q->ttl_s : 0, q->n ? NULL : q->err);
 	free(q);
 }
@@ -163,7 +193,7 @@ struct resolution *resolve_dns(
 		return NULL;
 	*q = (struct resolution){ .done = done,
 		.arg = arg,
-		.dns = dns,
+		.resolver = r,
 		.port = port,
 		.starting = true,
 		.err = "no answer" };
@@ -180,10 +210,11 @@ struct resolution *resolve_dns(
 void resolve_cancel(struct resolution *q)
 {
 	q->cancelled = true;
+	q->resolver->cancelled++;
 	q->starting = true;
 	for (int i = 0; i < 2; i++)
 		if (q->asked[i])
-			evdns_cancel_request(q->dns, q->asked[i]);
+			evdns_cancel_request(q->resolver->dns, q->asked[i]);
 	q->starting = false;
 	finish(q);
 }

@@ -38,7 +38,7 @@ START_TEST(localhost_is_known)
 {
 	union sockaddr_any found[8];
 	socklen_t lens[8];
-	unsigned n = resolve_hosts(resolver, "localhost", 6379, found, lens, 8);
+	unsigned n = resolve_hosts("localhost", 6379, found, lens, 8);
 	bool v4 = false;
 
 	ck_assert_uint_ge(n, 1);
@@ -59,7 +59,7 @@ START_TEST(no_more_than_there_is_room_for)
 	union sockaddr_any found[2] = { 0 };
 	socklen_t lens[2] = { 0 };
 
-	ck_assert_uint_eq(resolve_hosts(resolver, "localhost", 1, found, lens, 1), 1);
+	ck_assert_uint_eq(resolve_hosts("localhost", 1, found, lens, 1), 1);
 	ck_assert_uint_eq(lens[1], 0);
 	ck_assert_uint_eq(found[1].sa.sa_family, 0);
 }
@@ -70,8 +70,8 @@ START_TEST(what_hosts_does_not_know)
 	union sockaddr_any found[1];
 	socklen_t lens[1];
 
-	ck_assert_uint_eq(resolve_hosts(resolver, "no-such-name.invalid", 1, found, lens, 1), 0);
-	ck_assert_uint_eq(resolve_hosts(resolver, "localhostx", 1, found, lens, 1), 0);
+	ck_assert_uint_eq(resolve_hosts("no-such-name.invalid", 1, found, lens, 1), 0);
+	ck_assert_uint_eq(resolve_hosts("localhostx", 1, found, lens, 1), 0);
 }
 END_TEST
 
@@ -161,6 +161,25 @@ static void reply(evutil_socket_t fd, short what, void *arg)
 }
 
 /* In a child of check's: what is mounted goes with it. */
+static bool mount_over(const char *file, const char *over)
+{
+	static bool own;
+
+	if (!own && unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return false;
+	if (!own)
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	own = true;
+	return !mount(file, over, NULL, MS_BIND, NULL);
+}
+
+static bool may_mount(void)
+{
+	const char *fork = getenv("CK_FORK");
+
+	return !fork || strcmp(fork, "no");
+}
+
 static bool own_resolv_conf(void)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -173,17 +192,12 @@ static bool own_resolv_conf(void)
 	snprintf(line, sizeof(line), "nameserver 127.0.0.1:%u\noptions timeout:1 attempts:1\n",
 	    ntohs(a.sin_port));
 	scratch_write("resolv.conf", line, strlen(line));
-	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
-		return false;
-	mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	return !mount(scratch_path("resolv.conf"), "/etc/resolv.conf", NULL, MS_BIND, NULL);
+	return mount_over(scratch_path("resolv.conf"), "/etc/resolv.conf");
 }
 
 static bool dns_possible(void)
 {
-	const char *fork = getenv("CK_FORK");
-
-	if ((fork && !strcmp(fork, "no")) || !own_resolv_conf()) {
+	if (!may_mount() || !own_resolv_conf()) {
 		fprintf(stderr, "resolve: no mount namespace here: DNS is not tested\n");
 		return false;
 	}
@@ -208,6 +222,45 @@ static void ask(const char *name, struct answer *a)
 		event_base_loop(base, EVLOOP_ONCE);
 	ck_assert_uint_eq(a->calls, 1);
 }
+
+static char *hosts_say(const char *name)
+{
+	static char text[512];
+	union sockaddr_any found[8];
+	socklen_t lens[8];
+	unsigned n = resolve_hosts(name, 7, found, lens, 8);
+	char one[ADDR_TEXT_MAX];
+
+	*text = '\0';
+	for (unsigned i = 0; i < n; i++) {
+		strcat(text, addr_format_sa(one, sizeof(one), &found[i].sa));
+		strcat(text, " ");
+	}
+	return text;
+}
+
+START_TEST(a_hosts_file_of_every_kind)
+{
+	static const char hosts[] = "# a comment localhost\n\n"
+				    "192.0.2.1\tDB1 alias.example # 192.0.2.9 db1\n"
+				    "  2001:db8::7   db1\r\n"
+				    "db1 db1\n"
+				    "192.0.2.2 #db1\n"
+				    "fe80::1%lo db1\n"
+				    "192.0.2.3 last";
+
+	scratch_write("hosts", hosts, sizeof(hosts) - 1);
+	if (!may_mount() || !mount_over(scratch_path("hosts"), "/etc/hosts"))
+		return;
+	ck_assert_str_eq(hosts_say("db1"), "192.0.2.1:7 [2001:db8::7]:7 ");
+	ck_assert_str_eq(hosts_say("ALIAS.example"), "192.0.2.1:7 ");
+	ck_assert_str_eq(hosts_say("last"), "192.0.2.3:7 ");
+	ck_assert_str_eq(hosts_say("localhost"), "127.0.0.1:7 "); /* not in it, but what else */
+	ck_assert_str_eq(hosts_say("comment"), "");
+	ck_assert_str_eq(hosts_say("192.0.2.1"), "");
+	ck_assert_str_eq(hosts_say("db"), "");
+}
+END_TEST
 
 START_TEST(both_families_and_the_shorter_life)
 {
@@ -316,6 +369,7 @@ Suite *resolve_suite(void)
 	suite_add_tcase(s, c);
 	tcase_add_unchecked_fixture(d, scratch_make, scratch_remove);
 	tcase_add_checked_fixture(d, setup, teardown);
+	tcase_add_test(d, a_hosts_file_of_every_kind);
 	tcase_add_test(d, both_families_and_the_shorter_life);
 	tcase_add_test(d, one_family_is_enough);
 	tcase_add_test(d, no_such_name);
