@@ -879,6 +879,7 @@ START_TEST(drops_are_told_once)
 			told +=
 			    json_integer_value(json_object_get(w->events[i].fields, "segments"));
 	ck_assert_int_eq(told, 7);
+	ck_assert_uint_eq(fake_event_count(w, EVENT_SEGMENTS_DROPPED), 2);
 }
 END_TEST
 
