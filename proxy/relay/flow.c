@@ -95,6 +95,15 @@ static size_t flow_room(const struct flow_state *f, size_t most)
 	return left && left < most ? (size_t)left : most;
 }
 
+static ssize_t flow_write(const struct flow_state *f, int fd)
+{
+	size_t most = flow_room(f, f->len);
+
+	if (f->pipe)
+		return splice(f->pipe->rd, NULL, fd, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	return send(fd, f->buf + f->off, most, MSG_NOSIGNAL);
+}
+
 /* What waits, to the sink. STEP_AGAIN: nothing waits any more. */
 static enum step flow_drain(struct session *s, enum flow flow)
 {
@@ -102,10 +111,7 @@ static enum step flow_drain(struct session *s, enum flow flow)
 	int fd = s->legs[flow_sink(flow)].fd;
 
 	while (f->len) {
-		size_t most = flow_room(f, f->len);
-		ssize_t n = f->pipe ? splice(f->pipe->rd, NULL, fd, NULL, most,
-					  SPLICE_F_MOVE | SPLICE_F_NONBLOCK)
-				    : send(fd, f->buf + f->off, most, MSG_NOSIGNAL);
+		ssize_t n = flow_write(f, fd);
 
 		if (n < 0)
 			return would_block(errno) ? STEP_WAIT : flow_failed(s, flow_sink(flow));

@@ -13,8 +13,8 @@ struct resolver *resolver_new(struct event_base *base);
 void resolver_free(struct resolver *r);
 
 /* How many addresses (at most max) /etc/hosts has for the name; 0: none. Reads the file. */
-unsigned resolve_hosts(const char *name, uint16_t port, union sockaddr_any *out,
-    socklen_t *lens, unsigned max);
+unsigned resolve_hosts(
+    const char *name, uint16_t port, union sockaddr_any *out, socklen_t *lens, unsigned max);
 
 /* n 0: the name has no address, or no server answered; err is a static text. ttl_s: how long the
  * answer holds. */

@@ -297,7 +297,8 @@ START_TEST(a_failure_changes_nothing)
 	close(blocker);
 	conf_errors_free(&errors);
 	errors = (struct conf_errors){ 0 };
-	apply("[proxy a]\nlisten=127.0.0.1:0\n" ECHO); /* and the free one was let go */
+	snprintf(text, sizeof(text), "[proxy d]\nlisten=127.0.0.1:%u\n" ECHO, free);
+	apply(text); /* and the free one was let go */
 }
 END_TEST
 

@@ -26,6 +26,8 @@
 	X(catalogue) \
 	X(faults) \
 	X(engine) \
+	X(tell) \
+	X(walk) \
 	X(runs) \
 	X(flow) \
 	X(command) \
