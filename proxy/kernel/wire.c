@@ -35,6 +35,9 @@ static const struct mechanism mechanisms[] = {
 
 #define N_MECHANISMS (sizeof(mechanisms) / sizeof(mechanisms[0]))
 
+/* In wire_state.powers, beside them. */
+#define HAD_RANGES 0x80
+
 /* Which sockets a rung is for. */
 enum subject { CONNECTION, LISTENER };
 
@@ -54,7 +57,8 @@ struct rung {
  * leave: ACKs and what is in flight do.
  *
  * A listening socket gets the signature beside the filter: a handshake that is half done when the
- * silence begins has its SYN-ACK repeated by reqsk_timer_handler(), signed now.
+ * silence begins has its SYN-ACK repeated by reqsk_timer_handler(), signed now (and not at all once
+ * wire_bury() has put a fresh socket there).
  */
 static const struct rung ladder[] = {
 	{ WIRE_BOTH, CONNECTION, WIRE_FILTER, true, GRADE_EXACT },
@@ -224,7 +228,7 @@ static enum grade speak_again(const struct wire_sock *s, struct wire_state *st)
 		(void)set_int(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 		set_linger(s->fd, false);
 	}
-	st->powers = 0;
+	st->powers &= HAD_RANGES;
 	st->dirs = 0;
 	st->grade = GRADE_EXACT;
 	return GRADE_EXACT;
@@ -285,7 +289,7 @@ enum grade wire_silence(const struct wire *w, int fd, struct wire_state *st, uns
 	if (!r)
 		return GRADE_REFUSED;
 	st->dirs = (uint8_t)dirs;
-	st->powers = (uint8_t)r->powers;
+	st->powers = (uint8_t)(r->powers | (st->powers & HAD_RANGES));
 	st->grade = (uint8_t)r->grade;
 	if (s.connecting && r->grade == GRADE_EXACT)
 		st->grade = GRADE_EQUIVALENT; /* its SYN is repeated, signed */
@@ -333,11 +337,30 @@ enum grade wire_silence_listener(
 		return wire_silence(w, fd, st, silent ? WIRE_BOTH : 0);
 	if (!wire_look(&s, fd))
 		return GRADE_REFUSED;
+	st->powers |= HAD_RANGES;
 	if (silent)
 		grade = range_silence(&s, usable_powers(w, &s), clients);
 	else
 		range_speak(&s, usable_powers(w, &s), clients);
 	return grade;
+}
+
+/* Ranges' keys cannot be read back, so a listener that ever had one stays as it is. */
+static enum grade bury_listener(const struct wire_sock *s, struct wire_state *st)
+{
+	const uint32_t drops = wire_drops(s->fd, st);
+	struct wire_sock fresh = *s;
+
+	if (st->dirs == 0 || s->connecting || (st->powers & HAD_RANGES))
+		return st->grade;
+	fresh.fd = wire_renew_open(s);
+	if (fresh.fd < 0)
+		return st->grade;
+	if (!powers_on(&fresh, st->powers))
+		close(fresh.fd);
+	else if (wire_renew_swap(s, fresh.fd))
+		st->drops = drops;
+	return st->grade;
 }
 
 enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int listener)
@@ -347,8 +370,11 @@ enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int li
 	struct wire_sock s;
 	int rc;
 
-	if (st->buried || is_quiet(fd) || !wire_look(&s, fd) || s.listening ||
-	    (usable_powers(w, &s) & needed) != needed)
+	if (st->buried || !wire_look(&s, fd))
+		return st->grade;
+	if (s.listening)
+		return bury_listener(&s, st);
+	if (is_quiet(fd) || (usable_powers(w, &s) & needed) != needed)
 		return st->grade;
 	rc = wire_repair_bury(fd, listener);
 	if (rc < 0)

@@ -99,9 +99,10 @@ enum grade wire_silence_listener(
  * filter and repair, puts an empty socket with the same 4-tuple under the same descriptor number
  * (dup3). listener: the listening socket that shares fd's local port, -1 if none: it is shielded
  * against this peer for the moment of the swap, so that no stray segment is answered with RST.
- * Returns the grade that holds now. fd must be the only descriptor
- * of its connection (no duplicate, also in no other process); epoll(7) forgets fd with the old
- * socket: take events off before.
+ * A silent listening socket whose accept queue is empty is replaced by an equal one: handshakes
+ * half done are forgotten, else their SYN-ACKs would be repeated (signed). Needs no power. Returns
+ * the grade that holds now. fd must be the only descriptor of its connection (no duplicate, also in
+ * no other process); epoll(7) forgets fd with the old socket: take events off before.
  */
 enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int listener);
 

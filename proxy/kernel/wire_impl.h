@@ -58,5 +58,10 @@ int wire_mute_set(const struct wire_sock *s, bool on);
 int wire_repair_enter(int fd);
 int wire_repair_bury(int fd, int listener); /* 1: the old socket is gone and no new one is there */
 
+/* wire_renew.c: a socket like the listening one, bound and not listening yet; then, silent, it
+ * takes its place. The second closes fd in any case. */
+int wire_renew_open(const struct wire_sock *s);
+bool wire_renew_swap(const struct wire_sock *s, int fd);
+
 /* The socket's own SK_MEMINFO_DROPS, 0 when it cannot be read. */
 uint32_t wire_raw_drops(int fd);

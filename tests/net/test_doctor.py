@@ -10,6 +10,7 @@ import lab
 import pytest
 from proxy import BINARY, PRIVILEGES
 
+SILENT = {"power_loss", "reboot", "partition", "syn_drop"}
 WIRELESS = {"process_crash", "hang", "reset", "refuse", "half_close"}
 EACH = pytest.mark.parametrize("privilege", ["exact", "nobody"])
 
@@ -48,10 +49,9 @@ def test_every_fault_is_possible(doctor, privilege):
     for family in ("ipv4", "ipv6"):
         assert r["wire"][family]["available"]
         by_fault = grades(r, family)
-        assert len(by_fault) == 9
-        for fault, grade in by_fault.items():
-            wanted = "exact" if fault in WIRELESS else PRIVILEGES[privilege].grade
-            assert grade == wanted, f"{fault} over {family}"
+        assert by_fault.keys() >= SILENT | WIRELESS
+        assert {by_fault[fault] for fault in SILENT} == {PRIVILEGES[privilege].grade}
+        assert {by_fault[fault] for fault in WIRELESS} == {"exact"}
 
 
 def test_whoever_has_all_misses_nothing(doctor):

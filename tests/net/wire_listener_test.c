@@ -160,6 +160,59 @@ START_TEST(half_done_handshake_is_cut)
 }
 END_TEST
 
+/* After the burial it is not repeated at all, and what comes afterwards is a listener as before. */
+START_TEST(half_done_handshake_is_buried)
+{
+	struct wire_state gate = { 0 };
+	struct heard before;
+	uint32_t drops;
+	int again;
+
+	rig_open(_i);
+	close(rig.theirs);
+	rig.theirs = rig_stream(rig.address.sa.sa_family);
+	theirs_deaf(true);
+	drops = raw_drops(rig.theirs);
+	connect_from(rig.theirs, NULL);
+	ck_soon(raw_drops(rig.theirs) > drops);
+	(void)wire_silence_listener(&rig.wire, rig.listener, &gate, NULL, true);
+	ck_assert_int_eq(wire_bury(&rig.wire, rig.listener, &gate, -1), gate.grade);
+	theirs_deaf(false);
+	before = heard();
+	ck_soon(info(rig.theirs).tcpi_total_retrans >=
+		2); /* its SYNs; SYN-ACKs would have come as often */
+	ck_unheard(before, GRADE_EXACT);
+	ck_assert_uint_ge(wire_drops(rig.listener, &gate), 2);
+	ck_assert_int_eq(info(rig.listener).tcpi_sacked, 64); /* the backlog */
+	(void)wire_silence_listener(&rig.wire, rig.listener, &gate, NULL, false);
+	ck_soon(is_connected(rig.theirs));
+	again = accept4(rig.listener, NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(again, 0);
+	put(again, 3);
+	ck_soon(readable(rig.theirs) == 3);
+}
+END_TEST
+
+/* Who waits in the accept queue would be reset: then nothing is replaced. */
+START_TEST(waiting_connection_is_not_buried)
+{
+	struct wire_state gate = { 0 };
+
+	rig_open(_i);
+	close(rig.theirs);
+	rig.theirs = connecting_from(NULL);
+	ck_soon(is_connected(rig.theirs));
+	(void)wire_silence_listener(&rig.wire, rig.listener, &gate, NULL, true);
+	(void)wire_bury(&rig.wire, rig.listener, &gate, -1);
+	(void)wire_silence_listener(&rig.wire, rig.listener, &gate, NULL, false);
+	close(rig.ours);
+	rig.ours = accept4(rig.listener, NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(rig.ours, 0);
+	drain(rig.ours);
+	ck_that(is_connected(rig.theirs));
+}
+END_TEST
+
 /* A connect of ours whose server's SYN-ACK must not be heard, and whose SYNs must not be either. */
 START_TEST(connecting_is_cut)
 {
@@ -190,6 +243,8 @@ TCase *wire_listener_tests(int variant)
 		syns_of_ranges_are_lost,
 		v6_range_is_lost,
 		half_done_handshake_is_cut,
+		half_done_handshake_is_buried,
+		waiting_connection_is_not_buried,
 		connecting_is_cut,
 	};
 	TCase *tc = tcase_create("listener");

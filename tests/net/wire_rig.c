@@ -78,6 +78,9 @@ static void listener_open(void)
 	if (rig.kind == KIND_V4)
 		sa.in.sin_addr.s_addr = htonl(INADDR_ANY);
 	rig.listener = rig_stream(sa.sa.sa_family);
+	/* As socket_listen() does; accepted connections have it from there. */
+	ck_assert_int_eq(
+	    setsockopt(rig.listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)), 0);
 	ck_assert_int_eq(
 	    bind(rig.listener, &sa.sa, rig.kind == KIND_V4 ? sizeof(sa.in) : sizeof(sa.in6)), 0);
 	ck_assert_int_eq(listen(rig.listener, 64), 0);
