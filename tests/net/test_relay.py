@@ -139,7 +139,6 @@ def test_a_refused_upstream_reaches_the_client_as_reset(world):
     assert "refused" in reason.lower()
 
 
-@namespaces
 @WIRE
 def test_a_silent_upstream_reaches_the_client_as_silence(world):
     """After connect_timeout nothing that the client sends is acknowledged."""

@@ -256,7 +256,6 @@ def test_an_idle_peer_learns_of_a_reboot_from_its_next_segment(world):
     assert assert_only_answers(capture.packets(after=boot["mono_ns"]), world.host_addr) == 3
 
 
-@namespaces
 @EVERYWHERE
 def test_crash_with_unread_data_resets(world):
     """close(2) with received data unread: RST instead of FIN (RFC 2525, 2.17)."""
@@ -270,7 +269,6 @@ def test_crash_with_unread_data_resets(world):
     assert idle.end() == "EOF"
 
 
-@namespaces
 @EVERYWHERE
 def test_hang_takes_connections_until_the_queue_is_full(world):
     d = world.serve(proxy={"backlog": 4})
@@ -286,7 +284,6 @@ def test_hang_takes_connections_until_the_queue_is_full(world):
         assert world.keep(world.server.accept()).recv(5) == b"hello"
 
 
-@namespaces
 @EVERYWHERE
 def test_hang_acknowledges_until_the_window_is_closed(world):
     """Zero window, every probe of it answered, for good; afterwards nothing is lost."""
