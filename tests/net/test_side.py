@@ -34,9 +34,15 @@ def test_client_dies_in_the_servers_eyes(world, death):
     assert fired["sessions"] == 1
     if death in ("power_loss", "reboot"):
         assert fired["grade"] == d.privilege.grade
-    if death == "reboot":
+    if death == "hang":
+        client.send(b"stuck")
+        observe(far, seconds=0.3)
+        assert far.received == b""
+        d.lift()
+        assert far.recv(5) == b"stuck"
+    elif death == "reboot":
         d.wait_event("fault.lifted", fault="f")
-    elif death in ("power_loss", "process_crash", "hang"):
+    elif death in ("power_loss", "process_crash"):
         d.lift()
     if next_segment == "echo":
         client.exchange(far)
