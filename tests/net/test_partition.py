@@ -4,7 +4,7 @@ import time
 
 import pytest
 from bulk import Drink, Pour, same
-from conftest import EVERYWHERE, WIRE, namespaces, variants
+from conftest import EVERYWHERE, WIRE, variants
 from peer import observe, wait_until
 
 MIB = 1 << 20
@@ -12,7 +12,6 @@ MIB = 1 << 20
 
 @pytest.mark.heavy
 @variants(("v4", "v6"), ("splice", "copy"), ("exact", "nobody"))
-@namespaces
 def test_healed_after_3_s_amid_256_MiB_each_way(world, size=256 * MIB):
     d = world.serve()
     client, far = world.session(talk=False)
@@ -31,7 +30,6 @@ def test_healed_after_3_s_amid_256_MiB_each_way(world, size=256 * MIB):
     same(down, down_end)
 
 
-@namespaces
 @EVERYWHERE
 def test_cut_many_times_amid_a_transfer(world, size=24 * MIB):
     """Short cuts at any moment, in all directions."""
@@ -48,7 +46,6 @@ def test_cut_many_times_amid_a_transfer(world, size=24 * MIB):
     same(down, down_end)
 
 
-@namespaces
 @WIRE
 def test_an_end_of_file_during_the_cut_arrives_after_it(world):
     d = world.serve()

@@ -52,8 +52,9 @@ def test_small_messages_do_not_wait_for_each_other(world):
     begin = time.monotonic()
     for _ in range(100):
         client.send(b"head")
+        assert far.recv(4) == b"head"
         client.send(b"body")
-        assert far.recv(8) == b"headbody"
+        assert far.recv(4) == b"body"
         far.send(b"ok")
         assert client.recv(2) == b"ok"
     assert time.monotonic() - begin < 2
@@ -139,7 +140,6 @@ def test_a_refused_upstream_reaches_the_client_as_reset(world):
     assert "refused" in reason.lower()
 
 
-@namespaces
 @WIRE
 def test_a_silent_upstream_reaches_the_client_as_silence(world):
     """After connect_timeout nothing that the client sends is acknowledged."""

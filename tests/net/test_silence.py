@@ -161,7 +161,6 @@ def one_way_outwards(world):
     return not (world.variant.family == "v4" and world.variant.privilege == "nobody")
 
 
-@namespaces
 @WIRE
 @pytest.mark.parametrize("direction", ["upstream", "downstream"])
 def test_one_way_cut(world, direction):
@@ -206,7 +205,6 @@ def test_what_a_dead_host_dropped_is_on_the_timeline(world):
     assert lifted["sessions"] == 2 and lifted["segments"] >= len(on_cable)
 
 
-@namespaces
 @WIRE
 def test_a_fault_that_touched_nothing_says_so(world):
     d = world.serve()

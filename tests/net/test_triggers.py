@@ -25,7 +25,6 @@ def seconds_between(a, b):
     return (b["mono_ns"] - a["mono_ns"]) / 1e9
 
 
-@namespaces
 @ONCE
 def test_delay_and_duration_keep_time(world):
     d = world.serve(faults={"f": {"type": "power_loss", "delay": "400ms", "duration": "600ms"}})
@@ -35,7 +34,6 @@ def test_delay_and_duration_keep_time(world):
     assert 0.6 <= seconds_between(fired, lifted) + 0.005 < 0.65
 
 
-@namespaces
 @WIRE
 def test_a_fault_of_the_file_holds_before_the_first_accept(world):
     """Not one connection slips in between listening and the fault."""
@@ -50,7 +48,6 @@ def test_a_fault_of_the_file_holds_before_the_first_accept(world):
     assert attempt.words == ("accepted",)
 
 
-@namespaces
 @RELAY
 @pytest.mark.parametrize("side, carrier", [("server", "far"), ("client", "client")])
 def test_after_bytes_counts_the_direction_that_the_dying_end_sends(world, side, carrier):
@@ -70,7 +67,6 @@ def test_after_bytes_counts_the_direction_that_the_dying_end_sends(world, side, 
     assert (second.state, second_far.state) == ("ESTABLISHED",) * 2
 
 
-@namespaces
 @WIRE_TWICE
 def test_after_bytes_with_a_window_of_its_own_for_each_session(world):
     d = world.serve(faults={"f": {"type": "partition", "after_bytes": "100KiB",
@@ -85,7 +81,6 @@ def test_after_bytes_with_a_window_of_its_own_for_each_session(world):
     assert time.monotonic_ns() - d.events("fault.fired")[0]["mono_ns"] > 0.7e9
 
 
-@namespaces
 @WIRE_TWICE
 def test_after_idle(world):
     d = world.serve(faults={"f": {"type": "power_loss", "after_idle": "800ms"}})
@@ -113,7 +108,6 @@ def struck_of(world, d, count):
     return [bool(peer.info.unacked) for peer in peers]
 
 
-@namespaces
 @WIRE_TWICE
 @pytest.mark.parametrize("which, struck", [
     ({"nth": 2}, [2]), ({"first": 2}, [1, 2]), ({"every": 2}, [2, 4]),
@@ -123,7 +117,6 @@ def test_which_sessions(world, which, struck):
     assert [n for n, hit in enumerate(struck_of(world, d, 5), 1) if hit] == struck
 
 
-@namespaces
 @WIRE_TWICE
 def test_toxicity_is_rolled_once_for_each_session_and_repeats_with_the_seed(world):
     def struck():
@@ -165,7 +158,6 @@ def test_clients_chooses_by_address(world):
 
 # Several faults at once: silence > sudden end (process_crash, reset) > hang > orderly end.
 
-@namespaces
 @WIRE_TWICE
 @pytest.mark.parametrize("order", ["silence first", "end first"])
 @pytest.mark.parametrize("end", ["reset", "process_crash", "half_close"])
@@ -189,7 +181,6 @@ def test_silence_wins_over_every_end(world, order, end):
                             "half_close": ("EOF",)}[end]
 
 
-@namespaces
 @WIRE_TWICE
 @pytest.mark.parametrize("end, told", [("reset", "ECONNRESET"), ("process_crash", "EOF")])
 def test_a_sudden_end_acts_through_a_hang(world, end, told):
@@ -200,7 +191,6 @@ def test_a_sudden_end_acts_through_a_hang(world, end, told):
     assert client.end(timeout=1) == told
 
 
-@namespaces
 @RELAY
 def test_an_orderly_end_waits_for_a_hang(world):
     d = world.serve()
@@ -215,7 +205,6 @@ def test_an_orderly_end_waits_for_a_hang(world):
     assert client.end() == "EOF"
 
 
-@namespaces
 @WIRE_TWICE
 def test_one_silence_ends_within_another(world):
     """Two partitions that overlap: silent until the last of them has healed."""
@@ -231,7 +220,6 @@ def test_one_silence_ends_within_another(world):
     assert far.recv(1) == b"!"
 
 
-@namespaces
 @WIRE_TWICE
 def test_a_boot_within_a_partition_is_told_after_it(world):
     """The host dies and boots behind a cut cable: nothing is said until the cable is back."""
@@ -247,7 +235,6 @@ def test_a_boot_within_a_partition_is_told_after_it(world):
     assert client.end() == "ECONNRESET"
 
 
-@namespaces
 @WIRE_TWICE
 @pytest.mark.parametrize("weaker", ["refuse", "hang", "process_crash"])
 def test_a_silent_address_wins_over(world, weaker):

@@ -256,7 +256,6 @@ def test_an_idle_peer_learns_of_a_reboot_from_its_next_segment(world):
     assert assert_only_answers(capture.packets(after=boot["mono_ns"]), world.host_addr) == 3
 
 
-@namespaces
 @EVERYWHERE
 def test_crash_with_unread_data_resets(world):
     """close(2) with received data unread: RST instead of FIN (RFC 2525, 2.17)."""
@@ -270,7 +269,6 @@ def test_crash_with_unread_data_resets(world):
     assert idle.end() == "EOF"
 
 
-@namespaces
 @EVERYWHERE
 def test_hang_takes_connections_until_the_queue_is_full(world):
     d = world.serve(proxy={"backlog": 4})
@@ -286,17 +284,18 @@ def test_hang_takes_connections_until_the_queue_is_full(world):
         assert world.keep(world.server.accept()).recv(5) == b"hello"
 
 
-@namespaces
 @EVERYWHERE
 def test_hang_acknowledges_until_the_window_is_closed(world):
-    """Zero window, every probe of it answered, for good; afterwards nothing is lost."""
+    """Zero window, every probe of it answered, for good; no byte passes either way; afterwards
+    nothing is lost."""
     d = world.serve()
     client, far = world.session()
     d.strike("hang")
+    far.send(b"stuck")
     client.sock.setblocking(False)
     pattern, sent = b"0123456789abcdef" * 8192, 0
     while sent < 64 << 20:
-        observe(client, seconds=0.05)
+        observe(client, far, seconds=0.05)
         try:
             while True:
                 sent += client.sock.send(pattern[sent % 16:][:65536])
@@ -304,10 +303,12 @@ def test_hang_acknowledges_until_the_window_is_closed(world):
             if client.info.snd_wnd == 0:
                 break
     answered = client.info.segs_in
-    observe(client, seconds=1.5)
-    assert client.words == () and client.state == "ESTABLISHED"
+    observe(client, far, seconds=1.5)
+    assert (client.words, far.words) == ((), ()) and client.state == "ESTABLISHED"
+    assert (client.received, far.received) == (b"", b"")
     assert client.info.snd_wnd == 0 and client.info.segs_in > answered, "probes are answered"
     d.lift()
+    assert client.recv(5) == b"stuck"
     received = 0
     while received < sent:
         piece = far.recv(min(65536, sent - received))
