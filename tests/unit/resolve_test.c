@@ -248,11 +248,14 @@ START_TEST(a_hosts_file_of_every_kind)
 				    "192.0.2.2 #db1\n"
 				    "fe80::1%lo db1\n"
 				    "192.0.2.3 last";
+	union sockaddr_any found[8];
+	socklen_t lens[8];
 
 	scratch_write("hosts", hosts, sizeof(hosts) - 1);
 	if (!may_mount() || !mount_over(scratch_path("hosts"), "/etc/hosts"))
 		return;
 	ck_assert_str_eq(hosts_say("db1"), "192.0.2.1:7 [2001:db8::7]:7 ");
+	ck_assert_uint_eq(resolve_hosts("db1", 7, found, lens, 1), 1);
 	ck_assert_str_eq(hosts_say("ALIAS.example"), "192.0.2.1:7 ");
 	ck_assert_str_eq(hosts_say("last"), "192.0.2.3:7 ");
 	ck_assert_str_eq(hosts_say("localhost"), "127.0.0.1:7 "); /* not in it, but what else */
