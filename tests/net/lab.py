@@ -139,4 +139,5 @@ def _join(a, a_number, a_if, b, b_number, b_if, net):
               f"addr add {me.addr['v4']}/24 dev {dev}",
               f"addr add {me.addr['v6']}/64 dev {dev} nodad",
               f"neigh replace 10.9.{net}.{other} lladdr {_mac(net, other)} dev {dev} nud permanent",
-              f"neigh replace fd09:{net}::{other} lladdr {_mac(net, other)} dev {dev} nud permanent")
+              f"neigh replace fd09:{net}::{other} lladdr {_mac(net, other)} dev {dev} "
+              "nud permanent")

@@ -78,8 +78,8 @@ class Deadpeer:
                 command, stdout=out, stderr=log, stdin=subprocess.DEVNULL, cwd=self.dir,
                 env={**os.environ, "HOME": self.dir, "TMPDIR": self.dir})
         if ready:
-            wait_until(lambda: "\nready\n" in "\n" + self.output() or self.process.poll() is not None,
-                       10, "ready")
+            wait_until(lambda: "ready" in self.output().splitlines()
+                       or self.process.poll() is not None, 10, "ready")
             assert self.process.poll() is None, f"ended at once: {self.log()}"
         return self
 

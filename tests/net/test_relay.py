@@ -46,7 +46,8 @@ def test_splice_is_used_exactly_when_asked_for(world, size=96 * MIB):
 
 @RELAY
 def test_small_messages_do_not_wait_for_each_other(world):
-    """Two writes and an answer: with Nagle's algorithm each round would cost a delayed ACK, 40 ms."""
+    """Two writes and an answer: with Nagle's algorithm each round would cost 40 ms (a delayed
+    ACK)."""
     world.serve()
     client, far = world.session()
     begin = time.monotonic()
