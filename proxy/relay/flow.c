@@ -35,7 +35,7 @@ bool flow_wants_read(const struct session *s, enum flow flow)
 	const struct flow_state *f = &s->flows[flow];
 	const struct leg_state *from = &s->legs[flow_source(flow)];
 
-	if (!from->ready || f->held || s->state == SESSION_DIALING)
+	if (!from->ready || f->held || s->state == SESSION_DIALING || s->state == SESSION_CLOSING)
 		return false;
 	if (s->state == SESSION_DEAD)
 		return !from->wire.dirs; /* to see it end; its bytes have nowhere to go */
@@ -135,7 +135,7 @@ static enum step flow_ended(struct session *s, enum flow flow)
 		socket_shut_write(s->legs[flow_sink(flow)].fd);
 	}
 	if (s->flows[FLOW_UPSTREAM].fin && s->flows[FLOW_DOWNSTREAM].fin) {
-		session_close(s, ENDING_CLOSE, "closed");
+		session_finish(s);
 		return STEP_ENDED;
 	}
 	return STEP_WAIT;

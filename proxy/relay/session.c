@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-const char *const session_state_names[] = { "dialing", "open", "dead", "over", NULL };
+const char *const session_state_names[] = { "dialing", "open", "closing", "dead", "over", NULL };
 
 void session_set_state(struct session *s, enum session_state state)
 {

@@ -1,10 +1,12 @@
 /*
  * One client's connection and its upstream connection. Inside relay/ only.
  *
- *      accepted            connected              both flows done, an error, a fault
- *   DIALING ------------> OPEN -------------------------------------------> OVER -> freed
+ *      accepted            connected     both flows done        all acknowledged
+ *   DIALING ------------> OPEN -----------------------> CLOSING -------------> OVER -> freed
  *      |                    |  a fault or a silent upstream ended one leg       ^
  *      +------------------> DEAD ---- the other leg ends, the fault ends ------+
+ *
+ * (an error or a fault that ends both legs goes to OVER from everywhere)
  *
  * session_set_state() is the only place that changes the state, session_close() the only one that
  * ends the whole; nothing is freed inside its own callback: what is OVER waits for the reaper.
@@ -13,7 +15,7 @@
 #include "relay/relay.h"
 #include <event2/event_struct.h>
 
-enum session_state { SESSION_DIALING, SESSION_OPEN, SESSION_DEAD, SESSION_OVER };
+enum session_state { SESSION_DIALING, SESSION_OPEN, SESSION_CLOSING, SESSION_DEAD, SESSION_OVER };
 extern const char *const session_state_names[];
 
 struct dial;
@@ -52,7 +54,7 @@ struct session {
 	struct leg_state legs[LEGS];
 	struct flow_state flows[FLOWS];
 	struct dial *dial;   /* DIALING only */
-	struct event *limit; /* DEAD without a fault: how long it is kept; NULL: none */
+	struct event *limit; /* CLOSING, or DEAD without a fault: how long it is kept; NULL: none */
 	const char *reason;  /* static; why it ends, first reason wins */
 	char *fault;         /* the fault that ended it; NULL: none */
 	STAILQ_ENTRY(session) in_reap;
@@ -102,6 +104,11 @@ void session_watch(struct session *s);
 void session_free(struct session *s);
 
 void session_dump(struct session *s);
+
+/* --- farewell.c --- */
+
+/* Both flows are done: closes, once the peers' kernels have everything. */
+void session_finish(struct session *s);
 
 /* --- target.c --- */
 

@@ -124,7 +124,7 @@ def test_with_a_session_that_has_just_ended(world):
     client.sock.shutdown(1)  # both directions have ended
     far.end()
     far.close()
-    d.wait_event("session.closed", timeout=3)
+    d.wait_event("session.state", timeout=3, new="closing")
     fired = d.strike("power_loss")
     observe(client, seconds=2.5)
     assert_silent(capture.packets(src=world.host_addr, after=fired["mono_ns"]), fired["grade"],

@@ -239,6 +239,14 @@ static const enum splice_mode modes[] = { SPLICE_OFF, SPLICE_ON, SPLICE_AUTO };
 
 #define N_MODES 3
 
+/* The session stays until its last bytes and FINs are acknowledged, which may be delayed. */
+static void await_gone(void)
+{
+	for (int i = 0; i < 200 && relay->sessions; i++)
+		event_base_loop(relay->base, EVLOOP_ONCE);
+	ck_assert_uint_eq(relay->sessions, 0);
+}
+
 static void begin(int mode)
 {
 	relay->splice = modes[mode];
@@ -595,8 +603,7 @@ START_TEST(half_close_fault_ends_one_direction)
 	take_until(FLOW_UPSTREAM, sent[FLOW_UPSTREAM]);
 	shutdown(source_fd(FLOW_UPSTREAM), SHUT_WR);
 	take_end(FLOW_UPSTREAM);
-	turns(3);
-	ck_assert_uint_eq(relay->sessions, 0);
+	await_gone();
 }
 END_TEST
 
