@@ -119,12 +119,24 @@ static bool descriptor_ready(int fd)
 	return poll(&p, 1, 0) == 1;
 }
 
+/* What one write takes: whole lines, so that two sinks on one pipe do not tear each other's; a line
+ * longer than PIPE_BUF goes in parts. */
+static size_t next_piece(const struct sink *s)
+{
+	const char *data = s->data + s->sent;
+	size_t waiting = s->len - s->sent;
+	const char *end;
+
+	if (waiting <= PIPE_BUF)
+		return waiting;
+	end = memrchr(data, '\n', PIPE_BUF);
+	return end ? (size_t)(end - data) + 1 : PIPE_BUF;
+}
+
 bool sink_flush(struct sink *s)
 {
 	while (s->sent < s->len && descriptor_ready(s->fd)) {
-		size_t waiting = s->len - s->sent;
-		ssize_t n =
-		    write(s->fd, s->data + s->sent, waiting < PIPE_BUF ? waiting : PIPE_BUF);
+		ssize_t n = write(s->fd, s->data + s->sent, next_piece(s));
 
 		if (n > 0) {
 			s->sent += (size_t)n;

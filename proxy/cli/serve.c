@@ -138,14 +138,19 @@ static void on_usr1(evutil_socket_t sig, short what, void *arg)
 	relay_dump(((struct serve *)arg)->relay);
 }
 
+/* Nobody knows when a pipe's reader goes on, and epoll(7) does not take files: look now and then,
+ * often while lines wait. */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct serve *s = arg;
+	bool waits = sink_flush(s->log.sink);
+	struct timeval next;
 
 	(void)fd, (void)what;
-	sink_flush(s->log.sink);
-	if (s->timeline.events)
-		sink_flush(s->timeline.events);
+	if (s->timeline.events && sink_flush(s->timeline.events))
+		waits = true;
+	next = (struct timeval){ .tv_usec = waits ? 5 * 1000 : 500 * 1000 };
+	event_add(s->flush, &next);
 }
 
 /* --- the beginning --- */
@@ -222,7 +227,7 @@ static bool add_events(struct serve *s)
 	struct timeval half_second = { .tv_usec = 500 * 1000 };
 
 	s->deadline = event_new(s->relay->base, -1, 0, drain_due, s);
-	s->flush = event_new(s->relay->base, -1, EV_PERSIST, on_flush, s);
+	s->flush = event_new(s->relay->base, -1, 0, on_flush, s);
 	return s->deadline && s->flush && !event_add(s->flush, &half_second) &&
 	       add_signal(s, ON_TERM, SIGTERM, on_stop) && add_signal(s, ON_INT, SIGINT, on_stop) &&
 	       add_signal(s, ON_HUP, SIGHUP, on_hup) && add_signal(s, ON_USR1, SIGUSR1, on_usr1);

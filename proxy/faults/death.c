@@ -23,7 +23,6 @@ void death_settle(struct run *r)
 	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++)
 		if (run_is_dying(r, leg))
 			run_bury(r, leg);
-	run_end_other(r);
 }
 
 void death_disarm(struct run *r)

@@ -8,7 +8,7 @@ unsigned death_dirs(const struct fault_spec *s, enum leg leg);
 /* The dying legs fall silent. */
 void death_arm(struct run *r);
 
-/* Nothing flows, nothing queued leaves the dead; the living leg is told by `other`. */
+/* Nothing flows, nothing queued leaves the dead. */
 void death_settle(struct run *r);
 
 /* The host boots: it knows nothing of its connections. */

@@ -2,8 +2,8 @@
  *              delay              lasts                tail
  *   WAITING ----------> ACTIVE ----------> [TAIL] -----------> OVER
  *
- * On activation: gates, then arm on all sessions, then settle on all. On the way out: disarm, then
- * gates. A run is one fault on one session; runs.c holds what concerns a single run.
+ * On activation: gates, then arm on all sessions, then settle, then tell on all. On the way out:
+ * disarm, then gates. A run is one fault on one session; runs.c holds what concerns a single run.
  */
 #include "faults/engine.h"
 #include "base/mono.h"
@@ -288,10 +288,10 @@ static void fault_enlist(struct fault *f)
 	}
 }
 
-/* All fall at one instant, then the rest is done: two walks. */
+/* All fall at one instant, then it is made to last, then the living are told: three walks. */
 static void fault_strike_window(struct fault *f, int64_t now_ns)
 {
-	int64_t began = mono_now_ns(), armed;
+	int64_t began = mono_now_ns(), armed, settled;
 	uint64_t struck = 0;
 	struct run *r, *next;
 
@@ -304,11 +304,14 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 		struck++;
 	}
 	armed = mono_now_ns();
+	TAILQ_FOREACH (r, &f->runs, in_fault)
+		run_settle(r);
+	settled = mono_now_ns();
 	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
 		next = TAILQ_NEXT(r, in_fault);
-		run_settle(r, now_ns);
+		run_tell(r, now_ns);
 	}
-	fault_tell_fired(f, struck, NULL, armed - began, mono_now_ns() - began);
+	fault_tell_fired(f, struck, NULL, armed - began, settled - began);
 }
 
 static void fault_start_triggers(struct fault *f, int64_t now_ns)

@@ -10,7 +10,7 @@
  * nothing; with clients it silences only those addresses.
  *
  * Order at the instant of activation: every door's gate, then silence on all sessions (arm), then
- * the rest (settle).
+ * what makes it last (settle), then what the living are told (tell).
  */
 #pragma once
 #include "base/heap.h"

@@ -40,7 +40,8 @@ struct fault_ops {
 	/* What it cuts on a dying leg, for the grade; NULL: nothing. */
 	unsigned (*dirs)(const struct fault_spec *s, enum leg leg);
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */
-	void (*settle)(struct run *r); /* the rest, after all were armed; NULL: none */
+	void (*settle)(struct run *r); /* what makes it last, after all were armed; NULL: nothing */
+	void (*tell)(struct run *r);   /* what the living are told, after all were settled; NULL */
 	/* Ends what arm began, beyond the wishes in run (undone by the engine); NULL: none. */
 	void (*disarm)(struct run *r);
 };
@@ -56,7 +57,7 @@ struct run {
 	enum run_state state;
 	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
 	uint8_t held;            /* wish: flows held */
-	bool settled;            /* settle was done */
+	bool settled, told;      /* settle, tell were done */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
 	uint32_t drops[LEGS];    /* told so far */

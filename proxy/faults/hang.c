@@ -6,7 +6,7 @@ static void arm(struct run *r)
 	run_hold(r, FLOWS_ALL);
 }
 
-static void settle(struct run *r)
+static void tell(struct run *r)
 {
 	if (run_spec(r)->other != OTHER_DEFAULT)
 		run_end_other(r);
@@ -38,6 +38,6 @@ const struct fault_ops fault_hang = {
 	.lasts = FAULT_NO_PARAM,
 	.tail = FAULT_NO_PARAM,
 	.arm = arm,
-	.settle = settle,
+	.tell = tell,
 	.disarm = disarm,
 };

@@ -18,5 +18,6 @@ const struct fault_ops fault_power_loss = {
 	.dirs = death_dirs,
 	.arm = death_arm,
 	.settle = death_settle,
+	.tell = run_end_other,
 	.disarm = death_disarm,
 };

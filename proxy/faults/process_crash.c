@@ -49,5 +49,5 @@ const struct fault_ops fault_process_crash = {
 	.lasts = offsetof(struct crash_params, restart_after_ns),
 	.tail = FAULT_NO_PARAM,
 	.arm = arm,
-	.settle = run_end_other,
+	.tell = run_end_other,
 };

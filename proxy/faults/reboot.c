@@ -50,5 +50,6 @@ const struct fault_ops fault_reboot = {
 	.dirs = death_dirs,
 	.arm = death_arm,
 	.settle = death_settle,
+	.tell = run_end_other,
 	.disarm = death_disarm,
 };

@@ -20,5 +20,5 @@ const struct fault_ops fault_reset = {
 	.tail = FAULT_NO_PARAM,
 	.instant = true,
 	.arm = arm,
-	.settle = run_end_other,
+	.tell = run_end_other,
 };

@@ -1,9 +1,9 @@
 /*
  * One fault on one session:
  *
- *   run_new -> PENDING --trigger--> run_arm -> ACTIVE -> run_settle ... run_lift -> freed
+ *   run_new -> PENDING --trigger--> run_arm, run_settle, run_tell: ACTIVE ... run_lift -> freed
  *
- * An instant fault has nothing to undo: its run is freed when it has settled.
+ * An instant fault has nothing to undo: its run is freed when all is told.
  */
 #include "faults/runs.h"
 #include "base/mono.h"
@@ -160,7 +160,8 @@ static void run_trigger(struct run *r, int64_t now_ns)
 	apply_marks(t);
 	run_arm(r, now_ns);
 	int64_t armed = mono_now_ns();
-	run_settle(r, now_ns);
+	run_settle(r);
+	run_tell(r, now_ns);
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
 }
 
@@ -297,10 +298,9 @@ static bool has_wishes(const struct run *r)
 	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER];
 }
 
-void run_settle(struct run *r, int64_t now_ns)
+void run_settle(struct run *r)
 {
 	struct fault *f = r->fault;
-	struct engine *e = f->engine;
 
 	if (r->state != RUN_ACTIVE || r->settled)
 		return;
@@ -309,6 +309,18 @@ void run_settle(struct run *r, int64_t now_ns)
 		f->ops->settle(r);
 	fault_lower(f, r->grade[LEG_CLIENT]);
 	fault_lower(f, r->grade[LEG_SERVER]);
+}
+
+void run_tell(struct run *r, int64_t now_ns)
+{
+	struct fault *f = r->fault;
+	struct engine *e = f->engine;
+
+	if (r->state != RUN_ACTIVE || r->told)
+		return;
+	r->told = true;
+	if (f->ops->tell)
+		f->ops->tell(r);
 	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
 		e->observe_due_ns = now_ns + e->observe_interval_ns;
 	if (!has_wishes(r))
@@ -376,7 +388,8 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 		return;
 	run_arm(r, now_ns);
 	armed = mono_now_ns();
-	run_settle(r, now_ns);
+	run_settle(r);
+	run_tell(r, now_ns);
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
 }
 

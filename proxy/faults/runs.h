@@ -28,8 +28,9 @@ struct run *run_new(struct fault *f, struct target *t); /* RUN_PENDING; NULL: no
 void run_free(struct run *r);                  /* as if it had never been: wishes stay as applied */
 void run_watch(struct run *r, int64_t now_ns); /* a pending run waits for its trigger, or strikes */
 void run_arm(struct run *r, int64_t now_ns);
-void run_settle(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
-void run_lift(struct run *r);                   /* disarm, withdraw its wishes, free */
+void run_settle(struct run *r);
+void run_tell(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
+void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
 
 /* Reads the drop counters of what is silent and tells what is new. */
 void engine_observe(struct engine *e, int64_t now_ns);

@@ -42,13 +42,7 @@ static void tell(const struct proxy *p, enum event_id id, const char *error)
 	timeline_record(p->relay->timeline, id, o);
 }
 
-static void retry_due(evutil_socket_t fd, short what, void *arg)
-{
-	struct proxy *p = arg;
-
-	(void)fd, (void)what;
-	proxy_watch(p);
-}
+static void retry_due(evutil_socket_t fd, short what, void *arg);
 
 /* No descriptors or no memory: wait for a session to end, or a moment, and try again. Told once. */
 static void starve(struct proxy *p, int err)
@@ -63,6 +57,17 @@ static void starve(struct proxy *p, int err)
 		p->retry = event_new(p->relay->base, -1, 0, retry_due, p);
 	if (p->retry)
 		event_add(p->retry, &moment);
+}
+
+static void retry_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct proxy *p = arg;
+
+	(void)fd, (void)what;
+	if (relay_has_descriptors(p->relay))
+		proxy_watch(p);
+	else
+		starve(p, EMFILE);
 }
 
 static bool is_full(const struct proxy *p)
@@ -87,6 +92,10 @@ unsigned proxy_accept(struct proxy *p, unsigned limit)
 			break;
 		n++;
 		session_open(p, fd, &client, now);
+		if (limit && fd >= p->relay->fd_ceiling) {
+			starve(p, EMFILE);
+			break;
+		}
 	}
 	return n;
 }
@@ -96,7 +105,7 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 	struct proxy *p = arg;
 
 	(void)fd, (void)what;
-	if (proxy_accept(p, ACCEPT_BATCH) && p->starved) {
+	if (proxy_accept(p, ACCEPT_BATCH) && p->starved && relay_has_descriptors(p->relay)) {
 		p->starved = false;
 		tell(p, EVENT_ACCEPT_RESUMED, NULL);
 	}
@@ -109,6 +118,9 @@ void proxy_watch(struct proxy *p)
 {
 	bool want =
 	    p->started && p->fd >= 0 && p->listening && p->door.gate == GATE_OPEN && !is_full(p);
+
+	if (want && p->starved)
+		want = relay_has_descriptors(p->relay);
 
 	if (p->fd < 0 || !event_initialized(&p->ev))
 		return;

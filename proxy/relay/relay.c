@@ -1,10 +1,12 @@
 /* The relay as a whole: its loop's timer and reaper, its proxies, its end. See relay.h. */
 #include "relay/relay.h"
 #include "base/mono.h"
+#include "kernel/socket.h"
 #include "relay/builtin.h"
 #include "relay/proxy.h"
 #include "relay/resolve.h"
 #include "relay/session.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -21,6 +23,8 @@ void relay_reap(struct relay *r)
 	if (r->idle && !relay_live_sessions(r))
 		r->idle(r->idle_arg);
 }
+
+#define KEPT_MAX 128
 
 static void reap_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -82,6 +86,25 @@ static bool make_timer(struct relay *r)
 	return r->timer && !event_add(r->timer, NULL);
 }
 
+/* The kernel hands out the lowest free number, so a number near the limit says that the table is
+ * nearly full. What lies above is for the upstream connections and pipes of sessions that are open.
+ */
+static int descriptor_ceiling(void)
+{
+	uint64_t limit = socket_raise_nofile(), kept = limit / 8 < KEPT_MAX ? limit / 8 : KEPT_MAX;
+
+	return limit > INT_MAX ? INT_MAX : (int)(limit - kept);
+}
+
+bool relay_has_descriptors(const struct relay *r)
+{
+	int fd = dup(r->timer_fd);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 && fd < r->fd_ceiling;
+}
+
 struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
     const struct settings *settings, const char **err)
 {
@@ -93,6 +116,7 @@ struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
 	r->timeline = timeline;
 	r->wire = wire;
 	r->splice = settings->splice;
+	r->fd_ceiling = descriptor_ceiling();
 	r->scheduled_ns = INT64_MAX;
 	TAILQ_INIT(&r->proxies);
 	STAILQ_INIT(&r->reap);

@@ -29,6 +29,7 @@ struct relay {
 	TAILQ_HEAD(proxies, proxy) proxies;
 	STAILQ_HEAD(, session) reap; /* over, to be freed outside their own callbacks */
 	struct event *timer, *reaper;
+	int fd_ceiling;           /* from this number on descriptors are kept for what is open */
 	int timer_fd;             /* CLOCK_MONOTONIC: timerfd_create(2) */
 	int64_t scheduled_ns;     /* what it is set to; INT64_MAX: not */
 	uint64_t sessions_opened; /* since the start: the last session's number */
@@ -50,6 +51,9 @@ void relay_schedule(struct relay *r);
 
 /* Frees the sessions that are over. The loop does it by itself; not from a session's callback. */
 void relay_reap(struct relay *r);
+
+/* Is there room for one more session? */
+bool relay_has_descriptors(const struct relay *r);
 
 /* --- proxies --- */
 

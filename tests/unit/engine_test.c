@@ -45,8 +45,8 @@ START_TEST(gates_then_silence_then_the_rest)
 	fake_arm(w, "power_loss");
 	check_calls("a gate=silent; b gate=silent; "
 		    "1.client silence=both; 2.client silence=both; "
-		    "1 hold=both; 1.client bury; 1.server end=abort; "
-		    "2 hold=both; 2.client bury; 2.server end=abort");
+		    "1 hold=both; 1.client bury; 2 hold=both; 2.client bury; "
+		    "1.server end=abort; 2.server end=abort");
 }
 END_TEST
 
