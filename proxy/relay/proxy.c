@@ -44,30 +44,42 @@ static void tell(const struct proxy *p, enum event_id id, const char *error)
 
 static void retry_due(evutil_socket_t fd, short what, void *arg);
 
-/* No descriptors or no memory: wait for a session to end, or a moment, and try again. Told once. */
-static void starve(struct proxy *p, int err)
+static void retry_soon(struct proxy *p)
 {
 	struct timeval moment = { .tv_usec = 100 * 1000 };
 
-	if (!p->starved)
-		tell(p, EVENT_ACCEPT_PAUSED, strerror(err));
-	p->starved = true;
-	event_del(&p->ev);
 	if (!p->retry)
 		p->retry = event_new(p->relay->base, -1, 0, retry_due, p);
 	if (p->retry)
 		event_add(p->retry, &moment);
 }
 
+/* No descriptors or no memory: wait for a session to end, or a moment, and try again. Told once. */
+static void starve(struct proxy *p, int err)
+{
+	if (!p->starved_ns)
+		tell(p, EVENT_ACCEPT_PAUSED, strerror(err));
+	p->starved_ns = mono_now_ns();
+	event_del(&p->ev);
+	retry_soon(p);
+}
+
+/* Told when it has gone well for a while, so that a relay at its limit does not fill the log. */
 static void retry_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct proxy *p = arg;
 
 	(void)fd, (void)what;
-	if (relay_has_descriptors(p->relay))
-		proxy_watch(p);
-	else
+	if (!relay_has_descriptors(p->relay)) {
 		starve(p, EMFILE);
+	} else if (mono_now_ns() - p->starved_ns < NS_PER_S) {
+		proxy_watch(p);
+		retry_soon(p);
+	} else {
+		p->starved_ns = 0;
+		tell(p, EVENT_ACCEPT_RESUMED, NULL);
+		proxy_watch(p);
+	}
 }
 
 static bool is_full(const struct proxy *p)
@@ -105,10 +117,7 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 	struct proxy *p = arg;
 
 	(void)fd, (void)what;
-	if (proxy_accept(p, ACCEPT_BATCH) && p->starved && relay_has_descriptors(p->relay)) {
-		p->starved = false;
-		tell(p, EVENT_ACCEPT_RESUMED, NULL);
-	}
+	proxy_accept(p, ACCEPT_BATCH);
 	if (is_full(p))
 		proxy_watch(p);
 	relay_schedule(p->relay);
@@ -119,7 +128,7 @@ void proxy_watch(struct proxy *p)
 	bool want =
 	    p->started && p->fd >= 0 && p->listening && p->door.gate == GATE_OPEN && !is_full(p);
 
-	if (want && p->starved)
+	if (want && p->starved_ns)
 		want = relay_has_descriptors(p->relay);
 
 	if (p->fd < 0 || !event_initialized(&p->ev))
@@ -132,7 +141,7 @@ void proxy_watch(struct proxy *p)
 
 void proxy_session_gone(struct proxy *p)
 {
-	if (!p->closing && (p->spec->max_sessions || p->starved))
+	if (!p->closing && (p->spec->max_sessions || p->starved_ns))
 		proxy_watch(p);
 }
 

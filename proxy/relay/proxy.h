@@ -14,7 +14,7 @@ struct proxy {
 	struct event ev;
 	struct event *retry; /* after EMFILE */
 	bool started, listening, closing;
-	bool starved; /* no descriptors: accept.paused was told */
+	int64_t starved_ns; /* no descriptors: when that was last seen; 0: there are */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;
 	/* The upstream's addresses, in the order to try; until expires_ns for a name. */
