@@ -112,7 +112,7 @@ check-layers:
 	scripts/check-layers
 
 check-style:
-	scripts/check-style $(FORMATTED)
+	@scripts/check-style $(FORMATTED)
 
 check-docs: $(BUILD)/deadpeer
 	mandoc -Tlint -W warning $(MAN)
