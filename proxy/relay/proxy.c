@@ -94,8 +94,13 @@ unsigned proxy_accept(struct proxy *p, unsigned limit)
 
 	while (!limit || (n < limit && !is_full(p))) {
 		union sockaddr_ip client;
-		int fd = socket_accept(p->fd, &client);
+		int fd;
 
+		if (limit && !relay_has_descriptors(p->relay)) {
+			starve(p, EMFILE);
+			break;
+		}
+		fd = socket_accept(p->fd, &client);
 		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
 		if (fd < 0 && errno != EAGAIN)
@@ -104,10 +109,6 @@ unsigned proxy_accept(struct proxy *p, unsigned limit)
 			break;
 		n++;
 		session_open(p, fd, &client, now);
-		if (limit && fd >= p->relay->fd_ceiling) {
-			starve(p, EMFILE);
-			break;
-		}
 	}
 	return n;
 }
