@@ -156,6 +156,26 @@ def test_partition_heals_and_the_transaction_commits(session, table):
     assert d.sessions() == 1
 
 
+def test_idle_session_is_forgotten_and_one_with_keepalive_is_not(postgres, between, start):
+    d = between(postgres)
+    d.prepare("idle_timeout", after="3s", mode="rst_next")
+    forgotten, kept = (start([need("psql"), "-XAtq", postgres.conninfo(
+        d.port(), application_name="e2e", **settings)], stdin=subprocess.PIPE)
+        for settings in ({"keepalives": 0}, KEEPALIVE))
+    for psql in kept, forgotten:  # the one that is kept is idle for longer
+        psql.say("select 'idle from now on';")
+        psql.wait_output("idle from now on")
+    fired = d.wait("fault.fired")
+    forgotten.say("select 'too late';")
+    status, seconds = forgotten.end(fired, 5)
+    assert status == 2 and seconds < 2, "RST in answer to the query"
+    assert "Connection reset by peer" in forgotten.errors() or \
+        "closed the connection" in forgotten.errors()
+    kept.say("select 'still here';")
+    kept.wait_output("still here")
+    assert len(d.events("fault.fired")) == 1
+
+
 def test_dead_client_releases_its_lock_by_the_servers_keepalive(session, table):
     d, psql = session(keepalives=0)
     psql.say("set tcp_keepalives_idle = 1; set tcp_keepalives_interval = 1; "
