@@ -159,7 +159,7 @@ def test_partition_heals_and_the_transaction_commits(session, table):
 def test_idle_session_is_forgotten_and_one_with_keepalive_is_not(postgres, between, start):
     d = between(postgres)
     d.prepare("idle_timeout", after="3s", mode="rst_next")
-    # the forgotten one's backend stays, half-open: it must not count among the others' (application_name)
+    # The forgotten one's backend stays, half-open: by its name it does not count elsewhere.
     forgotten, kept = (start([need("psql"), "-XAtq", postgres.conninfo(
         d.port(), application_name="idle", **settings)], stdin=subprocess.PIPE)
         for settings in ({"keepalives": 0}, KEEPALIVE))
