@@ -39,6 +39,7 @@ struct serve {
 	struct event *flush, *deadline;
 	bool draining;
 	const char *stop_reason;
+	char *ports_file; /* the one that was written; NULL: none */
 };
 
 /* --- the end --- */
@@ -233,6 +234,16 @@ static bool add_events(struct serve *s)
 	       add_signal(s, ON_HUP, SIGHUP, on_hup) && add_signal(s, ON_USR1, SIGUSR1, on_usr1);
 }
 
+static void keep_ports_file(struct serve *s, const char *path)
+{
+	if (s->ports_file && (!path || strcmp(path, s->ports_file)))
+		unlink(s->ports_file);
+	free(s->ports_file);
+	s->ports_file = path ? strdup(path) : NULL;
+	if (path && ports_file_write(path, s->relay))
+		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
+}
+
 /* Where it listens, for people and for scripts. */
 static void say_ports(struct serve *s)
 {
@@ -240,8 +251,7 @@ static void say_ports(struct serve *s)
 	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
 	struct proxy *p;
 
-	if (path && ports_file_write(path, s->relay))
-		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
+	keep_ports_file(s, path);
 	TAILQ_FOREACH (p, &s->relay->proxies, in_relay)
 		printf("%s listening on %s, upstream %s\n", p->spec->name,
 		    addr_format_sa(bound, sizeof(bound), &p->bound.sa),
@@ -286,8 +296,7 @@ static void end(struct serve *s)
 {
 	if (s->relay && s->control.config) {
 		tell_stop(s);
-		if (s->control.config->settings.ports_file)
-			unlink(s->control.config->settings.ports_file);
+		keep_ports_file(s, NULL);
 	}
 	for (int i = 0; i < N_SIGNALS; i++)
 		if (s->signals[i])

@@ -220,7 +220,7 @@ bool control_apply(struct control *c, struct config *wanted, struct conf_errors 
 char *control_restart_needed(
     const struct config *now, const struct config *wanted, char *buf, size_t size)
 {
-	static const char *const fixed[] = { "seed", "events", "ports_file", "rung" };
+	static const char *const fixed[] = { "seed", "events", "rung" };
 	size_t len = 0;
 
 	*buf = '\0';

@@ -392,6 +392,13 @@ static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
 	}
 }
 
+/* Would it gate its doors, by silence? */
+static bool gates(const struct fault_spec *s)
+{
+	return catalogue_ops(s->type)->gate == GATE_SILENT && !fault_has_triggers(s) &&
+	       s->toxicity >= 1;
+}
+
 const char *engine_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
     char *buf, size_t size)
 {
@@ -408,6 +415,13 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 			snprintf(buf, size,
 			    "proxy %s %s a Unix socket, where nothing can be silent", d->spec->name,
 			    leg_words[leg]);
+		else if (leg == LEG_CLIENT && s->clients.family && gates(s) &&
+			 wire_grade(e->wire, family ? family : AF_INET, WIRE_BOTH) <
+			     GRADE_EQUIVALENT)
+			snprintf(buf, size,
+			    "%s: clients= needs grade equivalent to tell SYNs apart (see deadpeer "
+			    "doctor)",
+			    s->type->name);
 		else if (leg_promise(e, s, leg, family) == GRADE_REFUSED)
 			snprintf(buf, size,
 			    "%s: no way to silence an IPv%d socket works here (see deadpeer "

@@ -393,6 +393,7 @@ bool proxy_update(struct proxy *p, const struct proxy_spec *spec)
 	struct proxy_spec *copy = proxy_spec_copy(spec);
 
 	if (!copy || !take_upstream(p, &copy->upstream)) {
+		take_upstream(p, &p->spec->upstream); /* it worked before */
 		proxy_spec_free(copy);
 		return false;
 	}

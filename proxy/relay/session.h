@@ -43,6 +43,7 @@ struct leg_state {
 	uint8_t later;   /* 1 + enum ending: told once the wire speaks again; 0: none */
 	bool ready : 1;  /* connected */
 	bool over : 1;   /* ended; the descriptor is closed, or waits for `later` */
+	bool lost : 1;   /* silent because its real peer is: no fault's end makes it speak */
 	struct event ev;
 };
 

@@ -42,12 +42,14 @@ static enum grade target_silence(struct target *t, enum leg which, unsigned dirs
 	struct leg_state *leg = &s->legs[which];
 	enum grade grade;
 
-	if (leg->fd < 0 || leg->wire.dirs == dirs)
-		return leg->wire.dirs ? (enum grade)leg->wire.grade : GRADE_EXACT;
+	if (leg->fd < 0)
+		return GRADE_EXACT;
 	if (leg->later && !(dirs & WIRE_OUT)) {
 		leg_speaks_again(s, leg);
 		return GRADE_EXACT;
 	}
+	if (leg->lost || leg->wire.dirs == dirs)
+		return leg->wire.dirs ? (enum grade)leg->wire.grade : GRADE_EXACT;
 	grade = wire_silence(s->relay->wire, leg->fd, &leg->wire, dirs);
 	return dirs ? grade : GRADE_EXACT;
 }
@@ -155,6 +157,7 @@ bool session_fall_silent(struct session *s, enum leg which)
 	if (!s->limit || event_add(s->limit, &kept))
 		return false;
 	wire_bury(s->relay->wire, leg->fd, &leg->wire, which == LEG_CLIENT ? s->proxy->fd : -1);
+	leg->lost = true;
 	for (enum flow f = 0; f < FLOWS; f++)
 		s->flows[f].held = true;
 	return true;
