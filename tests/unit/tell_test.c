@@ -62,6 +62,17 @@ START_TEST(other_proxies_do_not_matter)
 }
 END_TEST
 
+/* A minimum TTL cannot tell one client's SYNs from another's. */
+START_TEST(clients_are_told_apart_or_it_is_refused)
+{
+	w->wire.powers[WIRE_V4] = WIRE_MINTTL;
+	ck_assert_ptr_null(refused("syn_drop"));
+	ck_assert_ptr_nonnull(refused("syn_drop clients=10.0.0.0/8"));
+	w->wire.powers[WIRE_V4] |= WIRE_SIGNATURE;
+	ck_assert_ptr_null(refused("syn_drop clients=10.0.0.0/8"));
+}
+END_TEST
+
 START_TEST(without_powers_it_is_refused)
 {
 	w->wire.powers[WIRE_V4] = 0;
@@ -420,6 +431,7 @@ Suite *tell_suite(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, unix_legs_are_refused);
 	tcase_add_test(c, other_proxies_do_not_matter);
+	tcase_add_test(c, clients_are_told_apart_or_it_is_refused);
 	tcase_add_test(c, without_powers_it_is_refused);
 	tcase_add_test(c, each_leg_is_asked_for_its_own_cut);
 	tcase_add_test(c, the_grade_is_promised_and_then_measured);
