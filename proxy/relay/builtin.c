@@ -16,6 +16,7 @@ struct guest {
 	struct builtin *builtin;
 	struct event *ev;
 	int fd;
+	in_port_t peer_port;
 	char *data; /* what was not taken yet; NULL: nothing waits, reading */
 	size_t off, len;
 	LIST_ENTRY(guest) link;
@@ -117,7 +118,7 @@ static void guest_ready(evutil_socket_t fd, short what, void *arg)
 		guest_read(g);
 }
 
-static void guest_new(struct builtin *b, int fd)
+static void guest_new(struct builtin *b, int fd, in_port_t peer_port)
 {
 	struct guest *g = calloc(1, sizeof(*g));
 
@@ -127,10 +128,16 @@ static void guest_new(struct builtin *b, int fd)
 	}
 	g->builtin = b;
 	g->fd = fd;
+	g->peer_port = peer_port;
 	LIST_INSERT_HEAD(&b->guests, g, link);
 	g->ev = event_new(b->base, fd, EV_READ | EV_PERSIST, guest_ready, g);
 	if (!g->ev || event_add(g->ev, NULL))
 		guest_free(g);
+}
+
+static in_port_t port_of(const union sockaddr_ip *sa)
+{
+	return sa->sa.sa_family == AF_INET6 ? sa->in6.sin6_port : sa->in.sin_port;
 }
 
 static void knocked(evutil_socket_t fd, short what, void *arg)
@@ -140,7 +147,7 @@ static void knocked(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	while ((guest = socket_accept(fd, &peer)) >= 0)
-		guest_new(arg, guest);
+		guest_new(arg, guest, port_of(&peer));
 }
 
 struct builtin *builtin_new(struct event_base *base, enum builtin_kind kind)
@@ -177,6 +184,23 @@ void builtin_free(struct builtin *b)
 	if (b->fd >= 0)
 		close(b->fd);
 	free(b);
+}
+
+void builtin_let_go(struct builtin *b, int fd)
+{
+	union sockaddr_any there;
+	union sockaddr_ip here;
+	socklen_t len = sizeof(there);
+	struct guest *g;
+
+	if (getpeername(fd, &there.sa, &len) || len > sizeof(b->bound) ||
+	    memcmp(&there, &b->bound, len) || !socket_local(fd, &here))
+		return;
+	LIST_FOREACH (g, &b->guests, link)
+		if (g->peer_port == port_of(&here)) {
+			guest_free(g);
+			return;
+		}
 }
 
 const union sockaddr_any *builtin_address(const struct builtin *b)

@@ -15,4 +15,11 @@ struct builtin;
 /* NULL with errno. */
 struct builtin *builtin_new(struct event_base *base, enum builtin_kind kind);
 void builtin_free(struct builtin *b);
+/*
+ * The connection fd, to this service or to anything else, is about to vanish without a word: if it
+ * leads here, the service lets go of its end. A real server would be left half-open for good, and
+ * somebody could look at that; here it would only be a descriptor lost.
+ */
+void builtin_let_go(struct builtin *b, int fd);
+
 const union sockaddr_any *builtin_address(const struct builtin *b);

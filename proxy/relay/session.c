@@ -5,6 +5,7 @@
 #include "relay/session.h"
 #include "base/mono.h"
 #include "kernel/socket.h"
+#include "relay/builtin.h"
 #include "relay/proxy.h"
 #include <errno.h>
 #include <jansson.h>
@@ -152,19 +153,28 @@ static void session_over(struct session *s)
 	event_active(s->relay->reaper, EV_TIMEOUT, 0);
 }
 
+void session_vanish_leg(struct session *s, enum leg which)
+{
+	struct leg_state *leg = &s->legs[which];
+
+	for (int kind = 0; kind < BUILTINS && which == LEG_SERVER; kind++)
+		if (s->relay->builtin[kind])
+			builtin_let_go(s->relay->builtin[kind], leg->fd);
+	wire_vanish(s->relay->wire, leg->fd, &leg->wire);
+	leg->fd = -1;
+	leg->later = 0;
+}
+
 static void leg_close(struct session *s, struct leg_state *leg, enum ending how)
 {
-	switch (how) {
-	case ENDING_ABORT:
-		socket_abort(leg->fd);
-		break;
-	case ENDING_VANISH:
-		if (wire_vanish(s->relay->wire, leg->fd, &leg->wire) != GRADE_REFUSED)
-			break;
-		/* fall through */
-	default:
-		close(leg->fd);
+	if (how == ENDING_VANISH) {
+		session_vanish_leg(s, leg->which);
+		return;
 	}
+	if (how == ENDING_ABORT)
+		socket_abort(leg->fd);
+	else
+		close(leg->fd);
 	leg->fd = -1;
 	leg->later = 0;
 }

@@ -93,6 +93,9 @@ void session_leg_failed(struct session *s, enum leg leg, int err);
 /* One leg ends. Told to the peer now, or when its wire speaks again. */
 void session_end_leg(struct session *s, enum leg leg, enum ending how);
 
+/* The leg's connection vanishes: not a word to the peer; its next segment is answered with RST. */
+void session_vanish_leg(struct session *s, enum leg which);
+
 /* Everything ends: each leg as `how` says. The first reason stays. */
 void session_close(struct session *s, enum ending how, const char *reason);
 

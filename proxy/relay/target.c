@@ -27,11 +27,11 @@ static void leg_speaks_again(struct session *s, struct leg_state *leg)
 	if (how == ENDING_CLOSE) {
 		wire_silence(s->relay->wire, leg->fd, &leg->wire, 0);
 		close(leg->fd);
+		leg->fd = -1;
+		leg->later = 0;
 	} else {
-		wire_vanish(s->relay->wire, leg->fd, &leg->wire);
+		session_vanish_leg(s, leg->which);
 	}
-	leg->fd = -1;
-	leg->later = 0;
 	if (s->legs[!leg->which].fd < 0)
 		session_close(s, ENDING_ABORT, "fault");
 }

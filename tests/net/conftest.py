@@ -35,10 +35,10 @@ class Variant:
 def variants(families=("v4", "v6"), relays=("splice", "copy"),
              privileges=("exact", "equivalent", "nobody")):
     """All combinations, as a mark."""
-    return _mark(Variant(f, r, p) for f in families for r in relays for p in privileges)
+    return only(Variant(f, r, p) for f in families for r in relays for p in privileges)
 
 
-def _mark(every):
+def only(every):
     return pytest.mark.parametrize("variant", list(every), ids=str)
 
 
@@ -46,7 +46,7 @@ EVERYWHERE = variants()
 # Where the relay is the subject: no privilege matters.
 RELAY = variants(privileges=("nobody",))
 # Where the wire is the subject: both families and all rungs, the two relays by turns.
-WIRE = _mark(Variant(f, ("splice", "copy")[(n + m) % 2], p)
+WIRE = only(Variant(f, ("splice", "copy")[(n + m) % 2], p)
              for n, f in enumerate(("v4", "v6"))
              for m, p in enumerate(("exact", "equivalent", "nobody")))
 # Where neither is.

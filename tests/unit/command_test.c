@@ -488,8 +488,7 @@ START_TEST(what_needs_a_restart)
 {
 	check_restart(A, A, "");
 	check_restart("[deadpeer]\nseed=1\n" A, "[deadpeer]\nseed=2\n" A, "seed");
-	check_restart(
-	    "[deadpeer]\nevents=x\nports_file=y\nrung=partial\n" A, A, "events,rung");
+	check_restart("[deadpeer]\nevents=x\nports_file=y\nrung=partial\n" A, A, "events,rung");
 	check_restart(A, "[deadpeer]\nlog_level=debug\ndrain_timeout=1s\nsplice=off\n" A, "");
 }
 END_TEST

@@ -1,0 +1,140 @@
+"""Everything at once, at random from a seed: faults of all types come and go, three at a time, under
+traffic whose every byte is checked. Whatever they do together, no byte is wrong, nothing crashes, wedges
+or leaks, and when the last fault has gone both proxies serve again."""
+
+import random
+import signal
+import threading
+import time
+
+import pytest
+from conftest import Variant, only, variants
+from peer import connect, wait_until
+
+CLIENTS = 6
+
+TYPES = {
+    "power_loss": {"side": ["server", "client", "both"], "other": ["abort", "close", "hold"]},
+    "reboot": {"down": ["50ms", "300ms"], "service_delay": ["0", "100ms"]},
+    "process_crash": {"restart_after": ["0", "100ms"], "side": ["server", "client"],
+                      "other": ["abort", "close", "hold"]},
+    "hang": {"side": ["server", "client", "both"], "other": ["default", "abort", "close"]},
+    "partition": {"direction": ["both", "upstream", "downstream"]},
+    "reset": {"side": ["server", "client", "both"], "other": ["default", "close", "hold"]},
+    "idle_timeout": {"after": ["20ms", "200ms"], "mode": ["drop", "rst_next", "rst_both", "fin"]},
+    "refuse": {},
+    "syn_drop": {},
+    "half_close": {"side": ["server", "client", "both"]},
+}
+ON_SESSIONS = {
+    "toxicity": ["30%", "70%"], "after_bytes": ["1", "100KiB", "1MiB"], "nth": ["2"],
+    "every": ["3"], "first": ["5"], "clients": ["0.0.0.0/0", "::/0"],
+}
+NO_DURATION = ("reboot", "process_crash")
+DOORS_ONLY = ("refuse", "syn_drop")
+
+
+def random_fault(rng):
+    kind = rng.choice(list(TYPES))
+    keys = {"type": kind, "proxy": rng.choice(["*", "one", "two"])}
+    keys.update({k: rng.choice(v) for k, v in TYPES[kind].items() if rng.random() < 0.7})
+    if kind not in NO_DURATION and rng.random() < 0.5:
+        keys["duration"] = rng.choice(["20ms", "150ms", "1s"])
+    if rng.random() < 0.3:
+        keys["delay"] = rng.choice(["10ms", "100ms"])
+    if kind not in DOORS_ONLY:
+        keys.update({k: rng.choice(v) for k, v in ON_SESSIONS.items() if rng.random() < 0.15})
+    return keys
+
+
+class Chatter(threading.Thread):
+    """Says what it can to an echo, and checks what comes back, over one connection after another."""
+
+    def __init__(self, world, address, seed):
+        super().__init__(daemon=True)
+        self.world, self.address, self.rng = world, address, random.Random(seed)
+        self.stopping, self.exchanges, self.connections, self.wrong = False, 0, 0, None
+
+    def run(self):
+        while not self.stopping and not self.wrong:
+            try:
+                peer = connect(self.world.lab.client, self.world.family, self.address, 0.5)
+            except OSError:
+                time.sleep(0.02)
+                continue
+            self.connections += 1
+            try:
+                self.talk(peer.sock)
+            except OSError:
+                pass
+            finally:
+                peer.close()
+
+    def talk(self, sock):
+        sock.settimeout(0.7)
+        for _ in range(self.rng.randrange(1, 40)):
+            said = self.rng.randbytes(self.rng.choice([1, 500, 20_000, 200_000]))
+            sock.sendall(said)
+            heard = b""
+            while len(heard) < len(said):
+                part = sock.recv(1 << 17)
+                if not part:
+                    return
+                heard += part
+                if not said.startswith(heard):
+                    self.wrong = f"{len(heard)} bytes, not those that were sent"
+                    return
+            self.exchanges += 1
+
+
+def soak(world, seconds):
+    rng = random.Random(str(world.variant))
+    sections = {"proxy one": {"listen": world.listen_text(), "upstream": "builtin:echo"},
+                "proxy two": {"listen": world.listen_text(), "upstream": "builtin:echo"}}
+    d = world.serve(sections, settings={"log_level": "warn"})
+    idle_files = d.open_files("socket:")
+    chatters = [Chatter(world, d.address(("one", "two")[n % 2]), n) for n in range(CLIENTS)]
+    for chatter in chatters:
+        chatter.start()
+
+    end, rounds = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        faults = {f"fault f{n}": random_fault(rng) if rng.random() < 0.6 else None for n in range(3)}
+        for name, keys in faults.items():
+            d.sections.pop(name, None)
+            if keys:
+                d.sections[name] = keys
+        d.reload()
+        assert d.process.poll() is None, d.log()
+        time.sleep(rng.uniform(0.02, 0.3))  # the pace of the soak
+        rounds += 1
+
+    for n in range(3):
+        d.sections.pop(f"fault f{n}", None)
+    d.reload()
+    before = [chatter.exchanges for chatter in chatters]
+    wait_until(lambda: all(c.exchanges > b or c.wrong for c, b in zip(chatters, before)), 10,
+               "everybody to be served again")
+    for chatter in chatters:
+        chatter.stopping = True
+    for chatter in chatters:
+        chatter.join(10)
+    assert [c.wrong for c in chatters if c.wrong] == []
+    assert rounds > 20 and sum(c.connections for c in chatters) > 20
+    # The built-in echo listens from the first connection on: its socket stays.
+    wait_until(lambda: d.open_files("socket:") <= idle_files + 1, 10, "every session to be gone")
+    assert d.open_files("pipe:") <= 2 * 32, "no more pipes than the pool keeps"
+    d.signal(signal.SIGTERM)
+    assert d.wait() == 0 and not d.complaint()
+
+
+@pytest.mark.heavy
+@only([Variant("v4", "splice", "exact"), Variant("v6", "copy", "nobody")])
+def test_all_faults_at_random(world):
+    soak(world, 12)
+
+
+@pytest.mark.long
+@variants(privileges=("exact", "nobody"))
+def test_all_faults_at_random_for_a_minute(world):
+    soak(world, 60)
