@@ -30,6 +30,8 @@ static void print_help(FILE *to)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
+	      "  --version  what this is\n"
+	      "\n"
 	      "'deadpeer COMMAND --help' says more; so does deadpeer(1).\n"
 	      "Example:  deadpeer serve --listen 127.0.0.1:6380 --upstream 127.0.0.1:6379 \\\n"
 	      "              --fault 'power_loss delay=5s duration=30s'\n"

@@ -273,8 +273,9 @@ static void print_faults(const struct examination *x)
 
 static void print_verdict(const struct examination *x)
 {
-	printf("\n%s\n", x->good ? "Every fault is possible at grade equivalent or better."
-				 : "Not every fault is possible at grade equivalent or better.");
+	printf("\n%s\n",
+	    x->good ? "Every fault, as it is by default, is possible at grade equivalent or better."
+		    : "Not every fault is possible at grade equivalent or better.");
 	if (x->missing)
 		printf("For more, grant %s:  %s\n", x->missing, x->grant);
 }
