@@ -119,17 +119,29 @@ struct session *session_open(
 	return s;
 }
 
+static void tell_connected(const struct session *s, int fd, int64_t now_ns)
+{
+	union sockaddr_any there = { .sa.sa_family = AF_UNSPEC };
+	socklen_t len = sizeof(there);
+	char upstream[ADDR_TEXT_MAX];
+
+	if (!timeline_wants(s->relay->timeline, EVENT_SESSION_CONNECTED))
+		return;
+	getpeername(fd, &there.sa, &len);
+	timeline_record(s->relay->timeline, EVENT_SESSION_CONNECTED,
+	    json_pack("{s:s, s:I, s:s, s:I}", "proxy", s->proxy->spec->name, "session",
+		(json_int_t)s->target.id, "upstream",
+		addr_format_sa(upstream, sizeof(upstream), &there.sa), "connect_ns",
+		(json_int_t)(now_ns - s->opened_ns)));
+}
+
 void session_connected(struct session *s, int fd, int64_t now_ns)
 {
 	struct leg_state *leg = &s->legs[LEG_SERVER];
 
 	leg->fd = fd;
 	leg->ready = true;
-	if (timeline_wants(s->relay->timeline, EVENT_SESSION_CONNECTED))
-		timeline_record(s->relay->timeline, EVENT_SESSION_CONNECTED,
-		    json_pack("{s:s, s:I, s:I}", "proxy", s->proxy->spec->name, "session",
-			(json_int_t)s->target.id, "connect_ns",
-			(json_int_t)(now_ns - s->opened_ns)));
+	tell_connected(s, fd, now_ns);
 	session_set_state(s, SESSION_OPEN);
 	if (!LIST_EMPTY(&s->target.runs))
 		engine_leg_ready(&s->relay->engine, &s->target, now_ns);
