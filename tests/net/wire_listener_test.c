@@ -182,7 +182,7 @@ START_TEST(half_done_handshake_is_buried)
 	ck_soon(info(rig.theirs).tcpi_total_retrans >=
 		2); /* its SYNs; SYN-ACKs would have come as often */
 	ck_unheard(before, GRADE_EXACT);
-	ck_assert_uint_ge(wire_drops(rig.listener, &gate), 2);
+	ck_soon(wire_drops(rig.listener, &gate) >= 2); /* a SYN may have come before the silence */
 	ck_assert_int_eq(info(rig.listener).tcpi_sacked, 64); /* the backlog */
 	(void)wire_silence_listener(&rig.wire, rig.listener, &gate, NULL, false);
 	ck_soon(is_connected(rig.theirs));

@@ -202,16 +202,19 @@ START_TEST(wildcards_stand_side_by_side)
 {
 	struct addr six = loopback(AF_INET6), four = loopback(AF_INET);
 	union sockaddr_any bound, other;
-	int a, b;
+	int a, b = -1;
 
 	six.sa.in6.sin6_addr = in6addr_any;
 	four.sa.in.sin_addr.s_addr = htonl(INADDR_ANY);
-	a = socket_listen(&six, 8, &bound);
-	ck_assert_int_ge(a, 0);
-	four.sa.in.sin_port = bound.in6.sin6_port;
-	b = socket_listen(&four, 8, &other);
+	for (int i = 0; i < 8 && b < 0; i++) { /* somebody else may have the IPv4 port */
+		a = socket_listen(&six, 8, &bound);
+		ck_assert_int_ge(a, 0);
+		four.sa.in.sin_port = bound.in6.sin6_port;
+		b = socket_listen(&four, 8, &other);
+		close(a);
+	}
 	ck_assert_int_ge(b, 0);
-	close(a), close(b);
+	close(b);
 }
 END_TEST
 
