@@ -36,7 +36,7 @@ def test_without_a_file(world):
     with world.lab.host.inside():
         process = subprocess.Popen(
             [BINARY, "serve", "--listen", world.listen_text(), "--upstream", "builtin:echo",
-             "--name", "mine", "--fault", "reset delay=300ms", "--events", "-",
+             "--name", "mine", "--fault", "reset after_idle=300ms", "--events", "-",
              "--drain-timeout", "1s"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
