@@ -25,6 +25,18 @@ struct run;
 
 #define FAULT_NO_PARAM SIZE_MAX
 
+/* The row of a type that acts on one direction of the bytes, or on both; its struct of parameters
+ * begins with `int direction`. */
+#define FAULT_DIRECTION(initial_, help_)                                                           \
+	{                                                                                          \
+		.key = "direction", .kind = FIELD_CHOICE, .offset = 0, .initial = initial_,        \
+		.choices = direction_names, .help = help_                                          \
+	}
+
+/* The flows (FLOW_BIT) that such a type acts on; the legs (1 << enum leg) that they come in by. */
+unsigned fault_direction_flows(const struct fault_spec *s);
+unsigned fault_direction_legs(const struct fault_spec *s);
+
 struct fault_ops {
 	struct fault_type type;
 	enum other other;    /* what OTHER_DEFAULT means here */
@@ -37,6 +49,9 @@ struct fault_ops {
 	/* Keepalive probes restart that clock, too; NULL: only data does. */
 	bool (*probes_count)(const struct fault_spec *s);
 	bool instant; /* no window of its own: strikes once */
+	/* The flows (FLOW_BIT) whose bytes it counts (after_bytes) or shapes; NULL: what the dying
+	 * ends send. */
+	unsigned (*flows)(const struct fault_spec *s);
 	/* What it cuts on a dying leg, for the grade; NULL: nothing. */
 	unsigned (*dirs)(const struct fault_spec *s, enum leg leg);
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */

@@ -3,6 +3,7 @@
  */
 #include "faults/run.h"
 #include "faults/engine.h"
+#include <string.h>
 
 const struct fault_spec *run_spec(const struct run *r)
 {
@@ -17,6 +18,30 @@ bool fault_spec_kills(const struct fault_spec *s, enum leg leg)
 		[SIDE_BOTH] = 1u << LEG_CLIENT | 1u << LEG_SERVER,
 	};
 	return dying[s->side] >> leg & 1;
+}
+
+unsigned fault_direction_flows(const struct fault_spec *s)
+{
+	static const unsigned flows[] = {
+		[DIRECTION_BOTH] = FLOWS_ALL,
+		[DIRECTION_UPSTREAM] = FLOW_BIT(FLOW_UPSTREAM),
+		[DIRECTION_DOWNSTREAM] = FLOW_BIT(FLOW_DOWNSTREAM),
+	};
+	int direction;
+
+	memcpy(&direction, s->params.bytes, sizeof(direction));
+	return flows[direction];
+}
+
+unsigned fault_direction_legs(const struct fault_spec *s)
+{
+	unsigned flows = fault_direction_flows(s), legs = 0;
+
+	if (flows & FLOW_BIT(FLOW_UPSTREAM))
+		legs |= 1u << LEG_CLIENT;
+	if (flows & FLOW_BIT(FLOW_DOWNSTREAM))
+		legs |= 1u << LEG_SERVER;
+	return legs;
 }
 
 bool run_is_dying(const struct run *r, enum leg leg)

@@ -210,14 +210,25 @@ static void idle_due(struct engine *e, struct timer *timer, int64_t now_ns)
 }
 
 /* Bytes of the direction that the dying end sends; of either when both die. */
-static void watch_bytes(struct run *r)
+static unsigned counted_flows(const struct run *r)
 {
+	static const unsigned sent[] = {
+		[SIDE_SERVER] = FLOW_BIT(FLOW_DOWNSTREAM),
+		[SIDE_CLIENT] = FLOW_BIT(FLOW_UPSTREAM),
+		[SIDE_BOTH] = FLOWS_ALL,
+	};
 	const struct fault_spec *s = run_spec(r);
 
-	if (s->side != SIDE_SERVER)
-		r->mark[FLOW_UPSTREAM] = s->after_bytes;
-	if (s->side != SIDE_CLIENT)
-		r->mark[FLOW_DOWNSTREAM] = s->after_bytes;
+	return r->fault->ops->flows ? r->fault->ops->flows(s) : sent[s->side];
+}
+
+static void watch_bytes(struct run *r)
+{
+	unsigned flows = counted_flows(r);
+
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		if (flows & FLOW_BIT(flow))
+			r->mark[flow] = run_spec(r)->after_bytes;
 	apply_marks(r->target);
 }
 

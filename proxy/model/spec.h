@@ -6,7 +6,7 @@
 #pragma once
 #include "base/addr.h"
 #include "base/log.h"
-#include "model/field.h"
+#include "model/fault_type.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,8 +61,6 @@ struct proxy_spec {
 
 #define FAULT_PARAMS_BYTES 256
 
-struct fault_type;
-
 /* [fault NAME] */
 struct fault_spec {
 	char *name;
@@ -83,25 +81,6 @@ struct fault_spec {
 		max_align_t align;
 		unsigned char bytes[FAULT_PARAMS_BYTES];
 	} params; /* as the type's own table says */
-};
-
-/* A key that a type does not take, and why; a sentence fragment: "it acts on SYNs, before there is
- * a session". A table of them ends with key NULL. */
-struct refusal {
-	const char *key;
-	const char *why;
-};
-
-/* What the data layers know of a type of fault. faults/ supplies the rows (faults/catalogue.h). */
-struct fault_type {
-	const char *name;
-	const char *summary;        /* one sentence */
-	const char *peer_sees;      /* what the surviving peer's kernel reports */
-	const struct field *params; /* its own keys, offsets into fault_spec.params; NULL: none */
-	const struct refusal *refusals; /* common keys it does not take; NULL: none */
-	unsigned sides;                 /* bit 1 << enum side for each side it can have */
-	bool needs_wire; /* it must make the dying end's leg silent: TCP, and a wire power */
-	bool gates;      /* it acts on the listening address, too */
 };
 
 extern const struct field settings_fields[];

@@ -1,0 +1,38 @@
+/*
+ * What the data layers know of a type of fault: a row for each (faults/catalogue.h). The INI
+ * reader, the manual's check, the README's catalogue and the API read it; nothing else knows a
+ * type's name.
+ */
+#pragma once
+#include "model/field.h"
+
+/* A key that a type does not take, and why; a sentence fragment: "it acts on SYNs, before there is
+ * a session". A table of them ends with key NULL. */
+struct refusal {
+	const char *key;
+	const char *why;
+};
+
+/* Values that a kind of machine is known to have, under its name. A table of them ends with name
+ * NULL. */
+struct preset {
+	const char *name;
+	const char *settings; /* "after=350s mode=rst_next": keys that were not given themselves */
+	const char *about;    /* one sentence */
+	const char *source;   /* where the values were read, and when (year-month) */
+};
+
+/* What the data layers know of a type of fault. faults/ supplies the rows (faults/catalogue.h). */
+struct fault_type {
+	const char *name;
+	const char *summary;        /* one sentence */
+	const char *peer_sees;      /* what the surviving peer's kernel reports */
+	const struct field *params; /* its own keys, offsets into fault_spec.params; NULL: none */
+	const struct refusal *refusals; /* common keys it does not take; NULL: none */
+	const struct preset *presets;   /* of a type with a key `preset`; NULL: none */
+	unsigned sides;                 /* bit 1 << enum side for each side it can have */
+	bool needs_wire;   /* it must make the dying end's leg silent: TCP, and a wire power */
+	bool needs_filter; /* it drops some segments and lets others pass: CAP_NET_ADMIN */
+	bool needs_raw;    /* it sends ICMP: CAP_NET_RAW */
+	bool gates;        /* it acts on the listening address, too */
+};
