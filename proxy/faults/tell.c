@@ -38,6 +38,8 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t n
 		json_object_set_new(o, "duration_ns", json_integer(fault_lasts_ns(f)));
 	} else if (id == EVENT_FAULT_ACTIVE) {
 		add_scope(o, s);
+	} else if (id == EVENT_FAULT_UPDATED) {
+		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
 	} else if (id == EVENT_FAULT_LIFTED) {
 		json_object_set_new(o, "reason", json_string(reason));
 		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));

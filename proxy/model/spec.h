@@ -36,9 +36,10 @@ struct settings {
 	char *events;              /* FILE or "-"; NULL: none */
 	char *ports_file;          /* NULL: none */
 	int64_t drain_timeout_ns;
-	int64_t observe_interval_ns; /* how often silent sockets' drop counters are read */
-	int splice;                  /* enum splice_mode */
-	int rung;                    /* enum rung: best; the others are for tests */
+	int64_t observe_interval_ns;   /* how often silent sockets' drop counters are read */
+	uint64_t buffer, buffer_total; /* bytes that faults may hold: one direction, all */
+	int splice;                    /* enum splice_mode */
+	int rung;                      /* enum rung: best; the others are for tests */
 };
 
 /* [host NAME]: proxies that live and die together. */

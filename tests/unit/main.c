@@ -28,6 +28,9 @@
 	X(engine) \
 	X(tell) \
 	X(walk) \
+	X(stream) \
+	X(latency) \
+	X(bandwidth) \
 	X(runs) \
 	X(flow) \
 	X(command) \
