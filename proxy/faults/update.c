@@ -13,7 +13,7 @@ static bool is_live_key(const struct field *f)
 
 static bool can_update(const struct fault *f, const struct fault_spec *s)
 {
-	if (!f->ops->pump || s->type != f->spec->type)
+	if (!f->ops->pump || f->state > FAULT_ACTIVE || s->type != f->spec->type)
 		return false;
 	for (const struct field *row = fault_fields; row->key; row++)
 		if (!is_live_key(row) && !field_equal(row, f->spec, s))
