@@ -109,7 +109,8 @@ static void set_value(struct conf_run *run, const struct conf_section *s,
 static void set_values(struct conf_run *run, const struct conf_section *s, const void *spec,
     const struct target *targets, const char *type)
 {
-	for (const struct conf_entry *e = s->entries; e < s->entries + s->count; e++) {
+	for (size_t i = 0; i < s->count; i++) {
+		const struct conf_entry *e = &s->entries[i];
 		struct where at = section_place(s, e->line);
 		const struct target *t = targets;
 		const struct field *f = NULL;
@@ -168,9 +169,9 @@ static void make_proxy(struct conf_run *run, struct conf_section *s)
 
 static const struct conf_entry *find_entry(const struct conf_section *s, const char *key)
 {
-	for (const struct conf_entry *e = s->entries; e < s->entries + s->count; e++)
-		if (strcmp(e->key, key) == 0)
-			return e;
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->entries[i].key, key) == 0)
+			return &s->entries[i];
 	return NULL;
 }
 

@@ -92,7 +92,7 @@ const struct field fault_fields[] = {
 	{ FAULT(after_idle_ns, "after_idle", FIELD_DURATION), .initial = "0",
 	    .help = "strikes a session once it carried nothing for so long; 0 unused" },
 	{ FAULT(clients, "clients", FIELD_CIDR),
-	    .help = "only sessions of clients with this address or in this range" },
+	    .help = "only sessions of clients with this address or in this range; * for all" },
 	{ FAULT(nth, "nth", FIELD_COUNT), .initial = "0",
 	    .help = "only the Nth session of each proxy, counted from 1; 0 unused" },
 	{ FAULT(first, "first", FIELD_COUNT), .initial = "0",
