@@ -90,8 +90,8 @@ static json_t *json_of_type(const struct fault_ops *ops)
 	    type->needs_wire || type->needs_filter || type->needs_raw, "wire", type->needs_wire,
 	    "capability", fact_capability(type));
 	json_t *grade =
-	    json_pack("{s:s, s:s}", "root", grade_names[fact_grade(ops, PRIVILEGE_ROOT)], "user",
-		grade_names[fact_grade(ops, PRIVILEGE_NONE)]);
+	    json_pack("{s:s, s:s}", "root", grade_names[fact_grade(ops, PRIVILEGE_ROOT)],
+		"unprivileged", grade_names[fact_grade(ops, PRIVILEGE_NONE)]);
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "type", type->name,
 	    "summary", type->summary, "peer_sees", type->peer_sees, "sides", json_sides(type),

@@ -25,6 +25,7 @@
 	X(socket) \
 	X(catalogue) \
 	X(faults) \
+	X(presets) \
 	X(engine) \
 	X(tell) \
 	X(walk) \
