@@ -39,21 +39,20 @@ const char *fact_capability(const struct fault_type *type)
 	return type->needs_raw ? "CAP_NET_RAW" : NULL;
 }
 
-/* The wire's ladder as wire_probe() finds it where the kernel has everything: the mute of IPv4
- * wants CAP_NET_RAW. */
+#define POWERS_OF_ROOT (WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE | WIRE_MINTTL | WIRE_MUTE)
+#define POWERS_OF_ALL  (WIRE_SIGNATURE | WIRE_MINTTL)
+
+/* The wire's ladder over IPv4 as wire_probe() finds it where the kernel has everything. */
 static enum grade wire_promise(const struct fault_ops *ops, enum privilege who)
 {
-	static const struct wire wires[] = {
-		[PRIVILEGE_ROOT] = { .powers = { WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE |
-						 WIRE_MINTTL | WIRE_MUTE } },
-		[PRIVILEGE_NONE] = { .powers = { WIRE_SIGNATURE | WIRE_MINTTL } },
-	};
-	enum grade worst = GRADE_EXACT;
+	const unsigned powers = who == PRIVILEGE_ROOT ? POWERS_OF_ROOT : POWERS_OF_ALL;
+	const struct wire wire = { .powers = { [WIRE_V4] = powers } };
 	struct fault_spec s = { .type = &ops->type, .side = SIDE_BOTH };
+	enum grade worst = GRADE_EXACT;
 
 	field_defaults(ops->type.params, &s.params);
 	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++) {
-		enum grade g = wire_grade(&wires[who], AF_INET, ops->dirs(&s, leg));
+		enum grade g = wire_grade(&wire, AF_INET, ops->dirs(&s, leg));
 
 		if (g < worst)
 			worst = g;

@@ -26,21 +26,24 @@ static const char *grade_word(const struct fault_ops *ops, enum privilege who)
 	return grade_names[fact_grade(ops, who)];
 }
 
+static bool add_type(struct text_table *t, const struct fault_ops *ops)
+{
+	const struct fault_type *type = &ops->type;
+	char sides[FACT_MAX], needs[FACT_MAX];
+
+	return text_table_add(t,
+	    CELLS(type->name, fact_sides(sides, type), fact_needs(needs, type),
+		grade_word(ops, PRIVILEGE_ROOT), grade_word(ops, PRIVILEGE_NONE), type->peer_sees));
+}
+
 static bool overview(void)
 {
 	struct text_table t = { .columns = 6 };
 	bool whole = text_table_add(
 	    &t, CELLS("TYPE", "SIDE", "NEEDS", "AS ROOT", "UNPRIVILEGED", "WHAT THE PEER SEES"));
 
-	for (const struct fault_ops *const *o = catalogue; whole && *o; o++) {
-		const struct fault_type *type = &(*o)->type;
-		char sides[FACT_MAX], needs[FACT_MAX];
-
-		whole =
-		    text_table_add(&t, CELLS(type->name, fact_sides(sides, type),
-					   fact_needs(needs, type), grade_word(*o, PRIVILEGE_ROOT),
-					   grade_word(*o, PRIVILEGE_NONE), type->peer_sees));
-	}
+	for (const struct fault_ops *const *o = catalogue; whole && *o; o++)
+		whole = add_type(&t, *o);
 	return table_done(&t, whole);
 }
 

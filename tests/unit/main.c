@@ -36,6 +36,7 @@
 	X(ports_file) \
 	X(resolve) \
 	X(docs) \
+	X(fault_types) \
 	X(demo)
 
 /* clang-format on */
