@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from programs import need
+from programs import established, need
 from relay import since, wait_until
 
 PUSHES = 20000
@@ -154,7 +154,7 @@ def test_a_job_for_a_client_that_a_balancer_forgot_is_lost(redis, between, start
     client = start([need("redis-cli"), "-p", str(d.port()), "BLPOP", "queue", "0"])
     wait_until(redis.waiting, 10, "BLPOP")
     fired = d.wait("fault.fired")
-    assert redis.waiting() and client.running(), "nobody was told"
+    assert redis.waiting() and established(d.port()) == 1, "nobody was told"
     assert redis.ask("RPUSH", "queue", "job") == "1"
     wait_until(lambda: not redis.waiting(), 5, "the server to hand out the job")
     assert redis.ask("LLEN", "queue") == "0" and client.running() and client.output() == ""
@@ -171,6 +171,7 @@ def test_a_client_that_asks_after_a_balancer_forgot_it_is_reset_once(redis, betw
     client.say("SET before pause")
     client.wait_output("OK")
     d.wait("fault.fired")
+    assert established(d.port()) == 1, "nobody was told"
     client.say("GET before")
     wait_until(lambda: "Connection reset by peer" in client.errors(), 5, "the command to fail")
     client.say("GET before")
