@@ -48,9 +48,9 @@
 	  "docs.aws.amazon.com/elasticloadbalancing/latest/application/" \
 	  "edit-load-balancer-attributes.html; " \
 	  "read 2026-11") \
-	X("aws-global-accelerator", "after=340s mode=drop keepalive_counts=yes", \
-	  "AWS Global Accelerator; mode and keepalive are assumed: no source " \
-	  "tells them", \
+	X("aws-global-accelerator", "after=340s mode=drop keepalive_counts=no", \
+	  "AWS Global Accelerator, which ends TCP itself; the mode is assumed: no " \
+	  "source tells it", \
 	  "secondary, not confirmed by AWS: everlive.net knowledge base, which " \
 	  "says 90 s elsewhere; read 2026-11") \
 	X("azure-lb", "after=240s mode=drop keepalive_counts=yes", \
