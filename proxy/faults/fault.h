@@ -49,6 +49,9 @@ struct fault_ops {
 	int64_t (*idle_ns)(const struct fault_spec *s);
 	/* Keepalive probes restart that clock, too; NULL: only data does. */
 	bool (*probes_count)(const struct fault_spec *s);
+	/* What the timeline notes when it is armed: that it does otherwise than its keys say alone.
+	 * In buf; NULL: nothing to note. */
+	const char *(*note)(const struct fault_spec *s, char *buf, size_t size);
 	bool instant; /* no window of its own: strikes once */
 	/* The flows (FLOW_BIT) whose bytes it counts (after_bytes) or shapes; NULL: what the dying
 	 * ends send. */

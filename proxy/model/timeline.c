@@ -48,7 +48,7 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "proxy,session?,leg,segments,total",
 	    "the kernel dropped segments that a peer sent to a silent socket" },
 	[EVENT_FAULT_ARMED] = { "fault.armed", LOG_INFO,
-	    "fault,type,side,delay_ns,duration_ns,grade",
+	    "fault,type,side,delay_ns,duration_ns,grade,note?",
 	    "a fault was accepted and waits for its delay" },
 	[EVENT_FAULT_ACTIVE] = { "fault.active", LOG_INFO, "fault,type,side,proxies?,host?,grade",
 	    "a fault's delay is over: it acts from now on" },

@@ -25,6 +25,7 @@
 	X(socket) \
 	X(catalogue) \
 	X(faults) \
+	X(presets) \
 	X(engine) \
 	X(tell) \
 	X(walk) \
@@ -38,6 +39,7 @@
 	X(ports_file) \
 	X(resolve) \
 	X(docs) \
+	X(fault_types) \
 	X(demo)
 
 /* clang-format on */
