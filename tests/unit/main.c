@@ -29,6 +29,7 @@
 	X(tell) \
 	X(walk) \
 	X(runs) \
+	X(sieve) \
 	X(flow) \
 	X(command) \
 	X(serve_options) \
