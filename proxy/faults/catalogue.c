@@ -9,8 +9,10 @@
 	X(hang)                                                                                    \
 	X(partition)                                                                               \
 	X(reset)                                                                                   \
-	X(idle_timeout) X(refuse) X(syn_drop) X(half_close) X(packet_loss) X(mtu_blackhole)        \
-	    X(ack_loss) X(keepalive_blackhole)
+	X(idle_timeout)                                                                            \
+	X(refuse)                                                                                  \
+	X(syn_drop) X(half_close) X(packet_loss) X(mtu_blackhole) X(ack_loss)                      \
+	    X(keepalive_blackhole)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,
