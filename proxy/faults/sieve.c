@@ -60,11 +60,12 @@ void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *s)
 		return;
 	}
 	*r->sieve = (struct run_sieve){ .wish = *s, .legs = (uint8_t)legs };
-	for (enum leg leg = 0; leg < LEGS; leg++)
-		if (legs & 1u << leg) {
-			run_apply_sieve(r, leg);
-			run_baseline_sieve(r, leg);
-		}
+	for (enum leg leg = 0; leg < LEGS; leg++) {
+		if (!(legs & 1u << leg))
+			continue;
+		run_apply_sieve(r, leg);
+		run_baseline_sieve(r, leg);
+	}
 }
 
 void run_sieve_look(struct run *r)
@@ -102,26 +103,32 @@ static bool can_sieve(const struct engine *e, const struct fault_spec *s, sa_fam
 					    : wire_can_sieve(e->wire, family);
 }
 
+/* NULL: nothing against this leg. */
+static const char *leg_refuses(const struct engine *e, const struct fault_spec *s,
+    const struct door *d, enum leg leg, char *buf, size_t size)
+{
+	static const char *const words[] = { "listens on", "has as its upstream" };
+
+	if (d->family[leg] == AF_UNIX)
+		snprintf(buf, size,
+		    "proxy %s %s a Unix socket, where there are no segments to drop", d->spec->name,
+		    words[leg]);
+	else if (!can_sieve(e, s, d->family[leg]))
+		snprintf(buf, size, "%s: needs CAP_NET_ADMIN (socket filter): see deadpeer doctor",
+		    s->type->name);
+	else
+		return NULL;
+	return buf;
+}
+
 const char *sieve_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
     char *buf, size_t size)
 {
-	static const char *const leg_words[] = { "listens on", "has as its upstream" };
 	unsigned legs = fault_direction_legs(s);
+	const char *why = NULL;
 
-	for (enum leg leg = 0; leg < LEGS; leg++) {
-		if (!(legs & 1u << leg))
-			continue;
-		if (d->family[leg] == AF_UNIX)
-			snprintf(buf, size,
-			    "proxy %s %s a Unix socket, where there are no segments to drop",
-			    d->spec->name, leg_words[leg]);
-		else if (!can_sieve(e, s, d->family[leg]))
-			snprintf(buf, size,
-			    "%s: needs CAP_NET_ADMIN (socket filter): see deadpeer doctor",
-			    s->type->name);
-		else
-			continue;
-		return buf;
-	}
-	return NULL;
+	for (enum leg leg = 0; leg < LEGS && !why; leg++)
+		if (legs & 1u << leg)
+			why = leg_refuses(e, s, d, leg, buf, size);
+	return why;
 }

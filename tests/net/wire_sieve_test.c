@@ -69,7 +69,7 @@ START_TEST(all_is_lost_and_then_nothing)
 		return;
 	sieve(&(struct wire_sieve){ .loss = 1 });
 	theirs_sends_in_vain();
-	ck_assert_uint_ge(raw_drops(rig.ours), 3);
+	ck_soon(raw_drops(rig.ours) >= 3);
 	sieve(NULL);
 	ck_soon(readable(rig.ours) == 3);
 	ck_soon(wire_unacked(rig.theirs) == 0);
@@ -138,7 +138,7 @@ START_TEST(larger_ones_are_lost_by_the_byte)
 	put(rig.theirs, fits + 1);
 	ck_soon(info(rig.theirs).tcpi_total_retrans >= 2);
 	ck_assert_int_eq(readable(rig.ours), 0);
-	ck_assert_uint_ge(raw_drops(rig.ours), 3);
+	ck_soon(raw_drops(rig.ours) >= 3);
 	sieve(NULL);
 	ck_soon(readable(rig.ours) == fits + 1);
 }
@@ -244,7 +244,7 @@ START_TEST(probes_are_lost_and_the_rest_passes)
 	probe_each_second(rig.theirs, 1);
 	drain(rig.theirs);
 	ck_soon(theirs_errno() == ETIMEDOUT);
-	ck_assert_uint_eq(raw_drops(rig.ours), 1);
+	ck_soon(raw_drops(rig.ours) == 1);
 	ck_soon(recv(rig.ours, &(char[8]){ 0 }, 8, MSG_DONTWAIT) < 0 && errno == ECONNRESET);
 }
 END_TEST
