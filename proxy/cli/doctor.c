@@ -140,8 +140,7 @@ static void add_sieve(struct examination *x, const struct fault_ops *ops)
 	x->n_faults++;
 	d->fault = ops->type.name;
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
-		bool can = ops->look ? wire_can_sieve_probes(&x->wire, families[f].family)
-				     : wire_can_sieve(&x->wire, families[f].family);
+		bool can = fault_can_sieve(ops, &x->wire, families[f].family);
 
 		d->grade[f] = can ? GRADE_EXACT : GRADE_REFUSED;
 		x->sieves &= can || !x->wire.has[f];

@@ -21,6 +21,7 @@
 
 struct engine;
 struct fault;
+struct fault_ops;
 struct run;
 
 #define FAULT_NO_PARAM SIZE_MAX
@@ -36,6 +37,9 @@ struct run;
 /* The flows (FLOW_BIT) that such a type acts on; the legs (1 << enum leg) that they come in by. */
 unsigned fault_direction_flows(const struct fault_spec *s);
 unsigned fault_direction_legs(const struct fault_spec *s);
+
+/* The wire can do what a type with needs_filter wants (AF_UNSPEC: not known yet, IPv4 then). */
+bool fault_can_sieve(const struct fault_ops *ops, const struct wire *w, sa_family_t family);
 
 struct fault_ops {
 	struct fault_type type;

@@ -95,12 +95,13 @@ void run_lift_sieve(struct run *r)
 	free(had);
 }
 
-static bool can_sieve(const struct engine *e, const struct fault_spec *s, sa_family_t family)
+bool fault_can_sieve(const struct fault_ops *ops, const struct wire *w, sa_family_t family)
 {
 	if (family == AF_UNSPEC)
 		family = AF_INET;
-	return catalogue_ops(s->type)->look ? wire_can_sieve_probes(e->wire, family)
-					    : wire_can_sieve(e->wire, family);
+	if (ops->look == run_sieve_look)
+		return wire_can_sieve_probes(w, family);
+	return wire_can_sieve(w, family);
 }
 
 /* NULL: nothing against this leg. */
@@ -113,7 +114,7 @@ static const char *leg_refuses(const struct engine *e, const struct fault_spec *
 		snprintf(buf, size,
 		    "proxy %s %s a Unix socket, where there are no segments to drop", d->spec->name,
 		    words[leg]);
-	else if (!can_sieve(e, s, d->family[leg]))
+	else if (!fault_can_sieve(catalogue_ops(s->type), e->wire, d->family[leg]))
 		snprintf(buf, size, "%s: needs CAP_NET_ADMIN (socket filter): see deadpeer doctor",
 		    s->type->name);
 	else
