@@ -240,10 +240,14 @@ def test_a_silence_stays_silent_whatever_else_is_lifted(world):
 @BY_TURNS
 def test_the_port_can_be_listened_on_anew(world):
     """Telling probes apart takes a moment in repair mode, which must leave SO_REUSEADDR as it was:
-    else the next deadpeer could not have the port while a connection of this one lingers."""
+    else nobody could have the port while a connection is in TIME_WAIT."""
     d = world.serve({"proxy other": world.proxy_section()},
                     faults={"f": {"type": "keepalive_blackhole", "direction": "both"}})
     client, far = world.session()
+    far.close()
+    assert client.end() == "EOF"
+    client.close()
+    d.wait_event("session.closed")
     again = world.proxy_section(listen=world.listen_text(d.address()[1]))
     d.change({"proxy proxy": None})
     d.wait_event("proxy.down")
