@@ -77,6 +77,7 @@ struct timer;
 struct run_sieve {
 	struct wire_sieve wish;
 	uint8_t legs;
+	uint8_t stale; /* legs where something has arrived since it was said */
 };
 
 struct run {
@@ -107,7 +108,7 @@ bool fault_spec_kills(const struct fault_spec *s, enum leg leg); /* the same, of
 void run_silence(struct run *r, enum leg leg, unsigned dirs);
 void run_hold(struct run *r, unsigned flows);
 void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *wish); /* once */
-void run_sieve_look(struct run *r); /* for ops->look: where something has arrived, says it anew */
+void run_sieve_look(struct run *r); /* for ops->look: says it anew once no more arrives */
 void run_bury(struct run *r, enum leg leg);
 void run_end(struct run *r, enum leg leg, enum ending how);
 

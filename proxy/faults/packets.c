@@ -17,8 +17,8 @@
 #include "base/mono.h"
 #include "faults/fault.h"
 
-/* Probes come no sooner than a second after data (TCP_KEEPIDLE): this is soon enough to learn where
- * RCV.NXT is now. */
+/* Probes come no sooner than a second after data (TCP_KEEPIDLE): two looks later RCV.NXT is known
+ * again. */
 #define PROBE_LOOK_NS (250 * NS_PER_MS)
 
 /* Each begins with the direction (FAULT_DIRECTION). */

@@ -68,20 +68,27 @@ void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *s)
 	}
 }
 
+/* While segments come there is no hurry, and a busy session costs nothing: probes come after a
+ * pause, and one look's pause is shorter. */
+static void leg_look(struct run *r, enum leg leg)
+{
+	uint32_t n = r->target->ops->segments(r->target, leg);
+	unsigned bit = 1u << leg;
+
+	if (n != r->segments[leg]) {
+		r->segments[leg] = n;
+		r->sieve->stale |= bit;
+	} else if (r->sieve->stale & bit) {
+		r->sieve->stale &= ~bit;
+		run_apply_sieve(r, leg);
+	}
+}
+
 void run_sieve_look(struct run *r)
 {
-	struct target *t = r->target;
-
-	for (enum leg leg = 0; leg < LEGS && !t->over; leg++) {
-		uint32_t n;
-
-		if (!r->sieve || !(r->sieve->legs & 1u << leg))
-			continue;
-		n = t->ops->segments(t, leg);
-		if (n != r->segments[leg])
-			run_apply_sieve(r, leg);
-		r->segments[leg] = n;
-	}
+	for (enum leg leg = 0; r->sieve && leg < LEGS; leg++)
+		if (r->sieve->legs & 1u << leg && !r->target->over)
+			leg_look(r, leg);
 }
 
 void run_lift_sieve(struct run *r)
