@@ -21,6 +21,7 @@
 
 struct engine;
 struct fault;
+struct fault_ops;
 struct run;
 struct stage;
 
@@ -37,6 +38,9 @@ struct stage;
 /* The flows (FLOW_BIT) that such a type acts on; the legs (1 << enum leg) that they come in by. */
 unsigned fault_direction_flows(const struct fault_spec *s);
 unsigned fault_direction_legs(const struct fault_spec *s);
+
+/* The wire can do what a type with needs_filter wants (AF_UNSPEC: not known yet, IPv4 then). */
+bool fault_can_sieve(const struct fault_ops *ops, const struct wire *w, sa_family_t family);
 
 struct fault_ops {
 	struct fault_type type;
@@ -66,6 +70,9 @@ struct fault_ops {
 	size_t stage_bytes; /* of stage.state */
 	/* What a stage asked for with stage_strike(). */
 	void (*strike)(struct run *r);
+	/* Called every look_ns while active: what it wants may need to be said anew; NULL: no. */
+	void (*look)(struct run *r);
+	int64_t look_ns;
 	/* Ends what arm began, beyond the wishes in run (undone by the engine); NULL: none. */
 	void (*disarm)(struct run *r);
 };
@@ -75,12 +82,20 @@ enum run_state { RUN_PENDING, RUN_ACTIVE };
 
 struct timer;
 
+/* What is dropped on these legs (1 << enum leg). */
+struct run_sieve {
+	struct wire_sieve wish;
+	uint8_t legs;
+	uint8_t stale; /* legs where something has arrived since it was said */
+};
+
 struct run {
 	struct fault *fault;
 	struct target *target;
 	enum run_state state;
 	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
 	uint8_t held;            /* wish: flows held */
+	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
 	bool settled, told;      /* settle, tell were done */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
@@ -102,6 +117,8 @@ bool fault_spec_kills(const struct fault_spec *s, enum leg leg); /* the same, of
 
 void run_silence(struct run *r, enum leg leg, unsigned dirs);
 void run_hold(struct run *r, unsigned flows);
+void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *wish); /* once */
+void run_sieve_look(struct run *r); /* for ops->look: says it anew once no more arrives */
 void run_bury(struct run *r, enum leg leg);
 void run_end(struct run *r, enum leg leg, enum ending how);
 

@@ -33,6 +33,7 @@
 	X(latency) \
 	X(bandwidth) \
 	X(runs) \
+	X(sieve) \
 	X(flow) \
 	X(command) \
 	X(serve_options) \
