@@ -4,6 +4,7 @@
 
 void run_apply_silence(struct run *r, enum leg leg);
 void run_apply_hold(struct target *t);
+void run_apply_dial(struct target *t);
 
 /* Tells what the silent legs have dropped since the last time; true if any is silent. */
 bool run_observe(struct run *r);

@@ -41,6 +41,8 @@ bool fault_chooses(const struct fault *f, const struct target *t)
 
 	if (s->clients.family && !cidr_contains(&s->clients, t->door->ops->client(t)))
 		return false;
+	if (f->ops->picks && !f->ops->picks(&f->act, t))
+		return false;
 	if (s->toxicity >= 1)
 		return true;
 	snprintf(label, sizeof(label), "%s/%s", s->name, t->door->spec->name);
@@ -306,7 +308,7 @@ void run_arm(struct run *r, int64_t now_ns)
 
 static bool has_wishes(const struct run *r)
 {
-	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER];
+	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER] || r->dial_ns;
 }
 
 void run_settle(struct run *r)
@@ -320,6 +322,18 @@ void run_settle(struct run *r)
 		f->ops->settle(r);
 	fault_lower(f, r->grade[LEG_CLIENT]);
 	fault_lower(f, r->grade[LEG_SERVER]);
+}
+
+/* The end of its own window; INT64_MAX: the fault's. */
+static int64_t run_until_ns(const struct run *r, int64_t now_ns)
+{
+	const struct fault *f = r->fault;
+	int64_t until = r->dial_ns ? r->dial_ns : INT64_MAX;
+
+	if (fault_has_triggers(f->spec) && fault_lasts_ns(f) > 0 &&
+	    now_ns + fault_lasts_ns(f) < until)
+		until = now_ns + fault_lasts_ns(f);
+	return until;
 }
 
 void run_tell(struct run *r, int64_t now_ns)
@@ -336,8 +350,8 @@ void run_tell(struct run *r, int64_t now_ns)
 		e->observe_due_ns = now_ns + e->observe_interval_ns;
 	if (!has_wishes(r))
 		run_free(r);
-	else if (fault_has_triggers(f->spec) && fault_lasts_ns(f) > 0)
-		run_timer(r, now_ns + fault_lasts_ns(f), window_due);
+	else if (run_until_ns(r, now_ns) != INT64_MAX)
+		run_timer(r, run_until_ns(r, now_ns), window_due);
 }
 
 void run_lift(struct run *r)
@@ -358,6 +372,10 @@ void run_lift(struct run *r)
 		r->held = 0;
 		if (held)
 			run_apply_hold(t);
+		if (r->dial_ns) {
+			r->dial_ns = 0;
+			run_apply_dial(t);
+		}
 	}
 	run_free(r);
 	if (pending)
@@ -404,12 +422,35 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
 }
 
+/* Not now: this may be within the accept loop of that door. */
+static void crowd_changed(struct engine *e, const struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (f->state == FAULT_ACTIVE && f->ops->gate_now &&
+		    fault_spec_covers(f->spec, d->spec))
+			e->crowd_changed = true;
+}
+
+void engine_session_done(struct engine *e, struct target *t)
+{
+	if (!t->counted)
+		return;
+	t->counted = false;
+	t->door->open--;
+	crowd_changed(e, t->door);
+}
+
 void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 {
 	struct fault *f;
 
 	LIST_INIT(&t->runs);
 	TAILQ_INSERT_TAIL(&t->door->targets, t, in_door);
+	t->counted = true;
+	t->door->open++;
+	crowd_changed(e, t->door);
 	TAILQ_FOREACH (f, &e->faults, in_engine) {
 		if (f->state > FAULT_ACTIVE || !fault_spec_covers(f->spec, t->door->spec))
 			continue;
@@ -422,7 +463,8 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 {
-	(void)e, (void)now_ns;
+	(void)now_ns;
+	engine_session_done(e, t);
 	while (!LIST_EMPTY(&t->runs)) {
 		struct run *r = LIST_FIRST(&t->runs);
 

@@ -16,6 +16,7 @@ void fault_lower(struct fault *f, enum grade grade); /* it acts no better than t
 
 /* What it does to connection attempts now; with clients only to theirs. */
 enum gate fault_gate(const struct fault *f);
+enum gate fault_gate_at(const struct fault *f, const struct door *d); /* ... at this door */
 /* It keeps its clients' range silent at this door. */
 bool fault_ranges(const struct fault *f, const struct door *d);
 
@@ -31,6 +32,14 @@ void run_arm(struct run *r, int64_t now_ns);
 void run_settle(struct run *r);
 void run_tell(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
 void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
+
+/* Its window begins: gates, then all its sessions. */
+void fault_begin(struct fault *f, int64_t now_ns);
+/* Its window ends, or one outage of a flap: every run undone; the gates are the caller's. */
+void fault_undo(struct fault *f, int64_t now_ns);
+void fault_gates(struct fault *f);
+/* The window is over: undone, gates, perhaps the tail; told. */
+void fault_end(struct fault *f, int64_t now_ns);
 
 /* Reads the drop counters of what is silent and tells what is new. */
 void engine_observe(struct engine *e, int64_t now_ns);

@@ -55,6 +55,8 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	[EVENT_FAULT_FIRED] = { "fault.fired", LOG_INFO,
 	    "fault,type,sessions,proxy?,session?,grade,armed_within_ns,settled_within_ns",
 	    "a fault struck so many sessions, or one of them by its own trigger" },
+	[EVENT_FAULT_PHASE] = { "fault.phase", LOG_INFO, "fault,phase,cycle",
+	    "a flap went down or came up again" },
 	[EVENT_FAULT_LIFTED] = { "fault.lifted", LOG_INFO,
 	    "fault,type,side,reason,sessions,segments,touched,active_ns,grade",
 	    "a fault ended, and what it touched" },

@@ -55,6 +55,7 @@ struct session {
 	struct leg_state legs[LEGS];
 	struct flow_state flows[FLOWS];
 	struct dial *dial;   /* DIALING only */
+	bool undialled;      /* a fault keeps it from dialling */
 	struct event *limit; /* CLOSING, or DEAD without a fault: how long it is kept; NULL: none */
 	const char *reason;  /* static; why it ends, first reason wins */
 	char *fault;         /* the fault that ended it; NULL: none */

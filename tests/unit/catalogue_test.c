@@ -7,7 +7,8 @@
 Suite *catalogue_suite(void);
 
 static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
-	"reset", "idle_timeout", "refuse", "syn_drop", "half_close" };
+	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "flap", "max_connections",
+	"accept_queue_full", "connect_delay" };
 
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 
@@ -103,6 +104,9 @@ START_TEST(rows_agree_with_themselves)
 		    "%s: what is the default of other?", name);
 		ck_assert_msg(
 		    ops->arm || refuses(&ops->type, "nth"), "%s strikes no session", name);
+		ck_assert_msg((ops->gate == GATE_FULL) == (ops->room != NULL), "%s: room", name);
+		ck_assert_msg(!ops->gate_now || ops->gate != GATE_OPEN, "%s: gate now", name);
+		ck_assert_msg(!ops->type.needs_wire_if || ops->type.needs_wire, "%s: wire", name);
 		ck_assert_msg(!ops->settle || ops->arm, "%s settles what it does not arm", name);
 	}
 }

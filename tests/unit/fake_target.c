@@ -99,6 +99,7 @@ static void end(struct target *t, enum leg leg, enum ending how, const char *why
 	if (!f->connected) /* nobody waits for the dial any more */
 		f->ended[LEG_SERVER] = 1 + ENDING_ABORT;
 	settle_over(f);
+	engine_session_done(&f->world->engine, t);
 }
 
 static uint32_t drops(struct target *t, enum leg leg)
@@ -126,6 +127,14 @@ static uint64_t bytes(const struct target *t, enum flow flow)
 	return ((const struct fake_target *)t)->bytes[flow];
 }
 
+static void dial(struct target *t, bool may)
+{
+	struct fake_target *f = fake_of(t);
+
+	note(f->world, "%d dial=%s", (int)t->id, may ? "yes" : "no");
+	f->undialled = !may;
+}
+
 static const struct target_ops target_ops = {
 	.silence = silence,
 	.bury = bury,
@@ -136,6 +145,7 @@ static const struct target_ops target_ops = {
 	.mark = mark,
 	.active_ns = active_ns,
 	.bytes = bytes,
+	.dial = dial,
 };
 
 struct fake_target *fake_dialing(struct fake_door *d, const char *client)
@@ -201,7 +211,10 @@ static enum grade gate(struct door *door, enum gate g)
 {
 	struct fake_door *d = (struct fake_door *)door;
 
-	note(d->world, "%s gate=%s", door->spec->name, gate_names[g]);
+	if (g == GATE_FULL)
+		note(d->world, "%s gate=full room=%u", door->spec->name, door->room);
+	else
+		note(d->world, "%s gate=%s", door->spec->name, gate_names[g]);
 	if (g == GATE_SILENT)
 		d->drops = 0;
 	for (; g == GATE_SILENT && d->queued; d->queued--)

@@ -29,6 +29,8 @@
 	X(tell) \
 	X(walk) \
 	X(runs) \
+	X(flap) \
+	X(gates) \
 	X(flow) \
 	X(command) \
 	X(serve_options) \
