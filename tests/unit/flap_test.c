@@ -106,6 +106,7 @@ START_TEST(lifted_while_down_it_heals_at_once)
 	check_calls(CUT);
 	fake_lift(w, f);
 	check_calls(HEALED);
+	fake_until(w, 6);
 	ck_assert_int_eq(engine_deadline(&w->engine), INT64_MAX);
 }
 END_TEST
@@ -131,7 +132,7 @@ START_TEST(new_sessions_are_struck_while_it_is_down_only)
 	fake_arm(w, "flap down=1s up=1s fault=process_crash");
 	check_calls("a gate=refuse");
 	fake_open(door(), "10.0.0.1"); /* from the accept queue */
-	check_calls("1.client end=close; 1.server end=abort");
+	check_calls("1.client end=close");
 	fake_until(w, 1.5);
 	check_calls("a gate=open");
 	fake_open(door(), "10.0.0.1");
@@ -184,7 +185,7 @@ START_TEST(reset_strikes_the_newcomers_of_an_outage_too)
 {
 	fake_arm(w, "flap down=1s up=1s fault=reset");
 	fake_open(door(), "10.0.0.1");
-	check_calls("1.client end=abort; 1.server end=abort");
+	check_calls("1.client end=abort");
 	fake_until(w, 1.5);
 	fake_open(door(), "10.0.0.1");
 	check_calls("");
@@ -282,7 +283,7 @@ START_TEST(what_it_takes)
 	check_error("flap fault=refuse clients=10.0.0.1", "refuse does not take clients");
 	check_error("flap fault=hang nth=3", "flap does not take nth");
 	check_error("flap after_bytes=3", "flap does not take after_bytes");
-	check_error("flap fault=flap", "expected one of");
+	check_error("flap fault=flap", "expected partition");
 	check_error("flap down=9ms", "down");
 	check_error("flap up=9ms", "up");
 }
