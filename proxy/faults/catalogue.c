@@ -9,8 +9,9 @@
 	X(hang)                                                                                    \
 	X(partition)                                                                               \
 	X(reset)                                                                                   \
-	X(idle_timeout) X(refuse) X(syn_drop) X(half_close) X(flap) X(max_connections)             \
-	    X(accept_queue_full) X(connect_delay)
+	X(idle_timeout)                                                                            \
+	X(refuse) X(syn_drop) X(half_close) X(flap) X(max_connections) X(accept_queue_full)        \
+	    X(connect_delay)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

@@ -55,13 +55,13 @@ struct session {
 	struct leg_state legs[LEGS];
 	struct flow_state flows[FLOWS];
 	struct dial *dial;   /* DIALING only */
-	bool undialled;      /* a fault keeps it from dialling */
 	struct event *limit; /* CLOSING, or DEAD without a fault: how long it is kept; NULL: none */
 	const char *reason;  /* static; why it ends, first reason wins */
 	char *fault;         /* the fault that ended it; NULL: none */
 	STAILQ_ENTRY(session) in_reap;
 	union sockaddr_ip client;
 	uint8_t state;
+	bool undialled; /* a fault keeps it from dialling */
 };
 
 static inline enum leg flow_source(enum flow f)

@@ -54,6 +54,7 @@ static const struct want wants[] = {
 	{ "hang", { 0, 0 }, 3, GATE_HOLD, false, false },
 	{ "refuse", { 0, 0 }, 0, GATE_REFUSE, false, false },
 	{ "syn_drop", { 0, 0 }, 0, GATE_SILENT, false, false },
+	{ "accept_queue_full", { 0, 0 }, 0, GATE_FULL, false, false },
 	{ "process_crash restart_after=%s", { 0, 0 }, 0, GATE_REFUSE, false, true },
 	{ "reset side=both duration=%s", { 0, 0 }, 0, GATE_OPEN, false, true },
 	{ "half_close", { 0, 0 }, 0, GATE_OPEN, false, false },
@@ -177,9 +178,8 @@ static void walk_arm(int i)
 		len += snprintf(text + len, sizeof(text) - len, " duration=%s", lasts);
 	*f = (struct model_fault){ .want = want,
 		.door = (int)pick(WALK_DOORS + 1) - 1,
-		.trigger = strstr(want->text, "refuse") || strstr(want->text, "syn_drop")
-			       ? TRIGGER_NONE
-			       : (int)pick(TRIGGERS),
+		.trigger =
+		    want->gate && !want->held && !want->ends ? TRIGGER_NONE : (int)pick(TRIGGERS),
 		.from_ns = w->now_ns + delay_s * NS_PER_S,
 		.lasts_ns = lasts_s * NS_PER_S };
 	f->until_ns = f->from_ns + f->lasts_ns;
