@@ -259,11 +259,11 @@ static const char *grade_word(const struct examination *x, const struct diagnosi
 
 static void print_faults(const struct examination *x)
 {
-	printf("\n  %-14s  %-10s  %s\n", "fault", families[WIRE_V4].name, families[WIRE_V6].name);
+	printf("\n  %-17s  %-10s  %s\n", "fault", families[WIRE_V4].name, families[WIRE_V6].name);
 	for (size_t i = 0; i < x->n_faults; i++) {
 		const struct diagnosis *d = &x->faults[i];
 
-		printf("  %-14s  %-10s  ", d->fault, grade_word(x, d, WIRE_V4));
+		printf("  %-17s  %-10s  ", d->fault, grade_word(x, d, WIRE_V4));
 		if (d->variant)
 			printf("%-10s  %s\n", grade_word(x, d, WIRE_V6), d->variant);
 		else

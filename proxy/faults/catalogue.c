@@ -10,8 +10,8 @@
 	X(partition)                                                                               \
 	X(reset)                                                                                   \
 	X(idle_timeout)                                                                            \
-	X(refuse) X(syn_drop) X(half_close) X(flap) X(max_connections) X(accept_queue_full)        \
-	    X(connect_delay)
+	X(refuse)                                                                                  \
+	X(syn_drop) X(half_close) X(flap) X(max_connections) X(accept_queue_full) X(connect_delay)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

@@ -11,7 +11,6 @@
 #include "faults/run.h"
 #include "faults/runs.h"
 #include <jansson.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,22 +97,6 @@ static enum grade fault_promise(const struct engine *e, const struct fault_spec 
 
 /* --- doors --- */
 
-enum gate fault_gate(const struct fault *f)
-{
-	enum gate gate = GATE_OPEN;
-
-	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
-		return GATE_OPEN;
-	if (f->state == FAULT_ACTIVE)
-		gate = f->ops->gate;
-	else if (f->state == FAULT_TAIL)
-		gate = f->ops->tail_gate;
-	/* A dead client connects nowhere: the relay, which is its stand-in, says so at once. */
-	if (gate == GATE_SILENT && f->spec->side == SIDE_CLIENT)
-		return GATE_REFUSE;
-	return gate;
-}
-
 /* What is silent at a door is no better than the door's own silence. */
 static void door_grade(struct engine *e, const struct door *d)
 {
@@ -125,37 +108,12 @@ static void door_grade(struct engine *e, const struct door *d)
 			fault_lower(f, d->gate_grade);
 }
 
-enum gate fault_gate_at(const struct fault *f, const struct door *d)
+void door_gate(struct engine *e, struct door *d)
 {
-	enum gate gate = fault_gate(f);
-
-	return gate != GATE_OPEN && f->ops->gate_now ? f->ops->gate_now(&f->act, d) : gate;
-}
-
-/* Of all that fill its queue: the least. */
-static unsigned door_room(const struct engine *e, const struct door *d)
-{
-	unsigned least = UINT_MAX;
-	struct fault *f;
-
-	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (fault_gate(f) == GATE_FULL && fault_spec_covers(f->spec, d->spec) &&
-		    f->ops->room(&f->act) < least)
-			least = f->ops->room(&f->act);
-	return least;
-}
-
-static void door_gate(struct engine *e, struct door *d)
-{
-	enum gate gate = GATE_OPEN, old = d->gate;
+	enum gate gate = gate_wanted(e, d), old = d->gate;
 	unsigned room = d->room;
-	struct fault *f;
 
-	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (!f->spec->clients.family && fault_gate(f) > gate &&
-		    fault_spec_covers(f->spec, d->spec) && fault_gate_at(f, d) > gate)
-			gate = fault_gate_at(f, d);
-	d->room = door_room(e, d);
+	d->room = gate_room(e, d);
 	if (gate == old && (gate != GATE_FULL || room == d->room)) {
 		door_grade(e, d);
 		return;
@@ -369,13 +327,12 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 		fault_start_triggers(f, now_ns);
 		return;
 	}
+	fault_gates(f);
+	fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 	if (f->cycle.down_ns) {
-		fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 		flap_start(f, now_ns);
 		return;
 	}
-	fault_gates(f);
-	fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 	fault_strike_window(f, now_ns);
 	if (lasts > 0)
 		fault_timer(f, now_ns + lasts);
@@ -428,12 +385,12 @@ static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
 		fault_activate(f, now_ns);
 		break;
 	case FAULT_ACTIVE:
-	case FAULT_UP:
 		fault_end(f, now_ns);
 		break;
 	case FAULT_TAIL:
 		fault_over(f);
 		break;
+	case FAULT_UP: /* flap.c's own */
 	case FAULT_OVER:
 		break;
 	}
@@ -541,16 +498,6 @@ int64_t engine_deadline(const struct engine *e)
 	return e->observe_due_ns < at ? e->observe_due_ns : at;
 }
 
-/* Sessions have come or gone: the gates that count them. */
-static void crowd_gates(struct engine *e)
-{
-	struct door *d;
-
-	e->crowd_changed = false;
-	TAILQ_FOREACH (d, &e->doors, in_engine)
-		door_gate(e, d);
-}
-
 void engine_tick(struct engine *e, int64_t now_ns)
 {
 	struct heap_node *first;
@@ -562,7 +509,7 @@ void engine_tick(struct engine *e, int64_t now_ns)
 		t->due(e, t, now_ns);
 	}
 	if (e->crowd_changed)
-		crowd_gates(e);
+		gate_crowds(e);
 	if (now_ns >= e->observe_due_ns)
 		engine_observe(e, now_ns);
 }

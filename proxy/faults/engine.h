@@ -41,9 +41,8 @@ struct cycle {
 };
 
 struct fault {
-	struct fault_spec *spec; /* owned; as asked for */
-	struct fault_spec
-	    act; /* what acts: *spec, or what a flap repeats; its pointers are spec's */
+	struct fault_spec *spec;     /* owned; as asked for */
+	struct fault_spec act;       /* what acts: the same, or what a flap repeats (flap.h) */
 	const struct fault_ops *ops; /* of act */
 	struct cycle cycle;
 	struct engine *engine;

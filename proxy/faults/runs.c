@@ -422,35 +422,13 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
 }
 
-/* Not now: this may be within the accept loop of that door. */
-static void crowd_changed(struct engine *e, const struct door *d)
-{
-	struct fault *f;
-
-	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (f->state == FAULT_ACTIVE && f->ops->gate_now &&
-		    fault_spec_covers(f->spec, d->spec))
-			e->crowd_changed = true;
-}
-
-void engine_session_done(struct engine *e, struct target *t)
-{
-	if (!t->counted)
-		return;
-	t->counted = false;
-	t->door->open--;
-	crowd_changed(e, t->door);
-}
-
 void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 {
 	struct fault *f;
 
 	LIST_INIT(&t->runs);
 	TAILQ_INSERT_TAIL(&t->door->targets, t, in_door);
-	t->counted = true;
-	t->door->open++;
-	crowd_changed(e, t->door);
+	gate_count(e, t);
 	TAILQ_FOREACH (f, &e->faults, in_engine) {
 		if (f->state > FAULT_ACTIVE || !fault_spec_covers(f->spec, t->door->spec))
 			continue;

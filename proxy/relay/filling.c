@@ -3,7 +3,6 @@
 #include "kernel/socket.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -86,8 +85,6 @@ bool filling_make(struct filling *f, int fd, const union sockaddr_any *bound, un
 	unsigned places = waiting(f, fd) + room;
 	bool whole;
 
-	if (places > INT_MAX)
-		places = INT_MAX;
 	whole = !socket_relisten(fd, places > FILLERS_MAX ? (int)places - 1 : 1);
 	for (; places < FILLERS_MAX && f->n < FILLERS_MAX; places++)
 		whole = filler_add(f, bound) && whole;

@@ -191,8 +191,9 @@ static enum grade fill_queue(struct proxy *p)
 	if (p->fd < 0)
 		return GRADE_EXACT;
 	p->full = true;
-	return filling_make(&p->filling, p->fd, &p->bound, p->door.room) ? GRADE_EXACT
-									 : GRADE_PARTIAL;
+	if (filling_make(&p->filling, p->fd, &p->bound, p->door.room))
+		return GRADE_EXACT;
+	return GRADE_PARTIAL;
 }
 
 static void stop_listening(struct proxy *p)
