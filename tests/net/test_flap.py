@@ -68,7 +68,8 @@ def test_a_path_that_comes_and_goes_loses_no_byte(world):
     first = d.events("fault.phase")[0]
     assert [(e["phase"], e["cycle"]) for e in d.events("fault.phase")[:4]] == [
         ("down", 1), ("up", 1), ("down", 2), ("up", 2)]
-    assert 2.7 - 0.01 < (last["mono_ns"] - first["mono_ns"]) / 1e9 < 3.4
+    # Four downs and three ups, less what the first was told late by on a busy machine.
+    assert 2.7 - 0.2 < (last["mono_ns"] - first["mono_ns"]) / 1e9 < 4
 
 
 @WIRE
