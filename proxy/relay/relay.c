@@ -30,7 +30,6 @@ static void reap_due(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	relay_reap(arg);
-	relay_schedule(arg);
 }
 
 static void timer_due(evutil_socket_t fd, short what, void *arg)

@@ -145,6 +145,22 @@ def test_who_was_there_before_stays(world):
     world.session()
 
 
+@EACH
+def test_what_is_left_of_a_dead_host_takes_no_place(world):
+    d = world.serve()
+    d.strike("max_connections", limit=1)
+    client, far = world.session()
+    d.wait_event("proxy.gate", new="refuse")
+    before = time.monotonic_ns()
+    d.change({"fault p": {"type": "power_loss", "proxy": "*", "after_idle": "50ms"}})
+    d.wait_event("fault.fired", fault="p", session=1)
+    d.wait_event("proxy.gate", new="open", after=before)
+    assert far.end() == "ECONNRESET"
+    observe(client, seconds=0.2)
+    assert client.words == (), "it waits for a host that says nothing more"
+    world.connect()
+
+
 @ONCE
 def test_a_unix_socket_has_a_limit_too(world):
     d, path = serve_unix(world)

@@ -146,6 +146,19 @@ START_TEST(new_sessions_are_struck_while_it_is_down_only)
 END_TEST
 
 /* Each outage of a reboot is one: no service delay of its own after it. */
+START_TEST(a_reboot_has_booted_when_its_outage_ends)
+{
+	struct fault *f = fake_arm(w, "flap fault=reboot down=1s up=1s duration=2500ms");
+
+	fake_until(w, 1.5);
+	check_calls("a gate=silent; a gate=open");
+	fake_until(w, 10);
+	check_calls("a gate=silent; a gate=open");
+	ck_assert_int_eq(f->state, FAULT_OVER);
+	ck_assert_str_eq(fake_event_text(w, EVENT_FAULT_LIFTED, "reason"), "over");
+}
+END_TEST
+
 START_TEST(what_an_outage_is)
 {
 	static const struct {
@@ -348,6 +361,7 @@ Suite *flap_suite(void)
 	tcase_add_test(c, lifted_while_up_nothing_is_left);
 	tcase_add_test(c, new_sessions_are_struck_while_it_is_down_only);
 	tcase_add_test(c, what_an_outage_is);
+	tcase_add_test(c, a_reboot_has_booted_when_its_outage_ends);
 	tcase_add_test(c, reset_strikes_the_newcomers_of_an_outage_too);
 	tcase_add_test(c, side_clients_and_toxicity_go_along);
 	tcase_add_test(c, cycles_do_not_drift);
