@@ -11,6 +11,7 @@
 #include "base/mono.h"
 #include "cli/cli.h"
 #include "faults/catalogue.h"
+#include "faults/flap.h"
 #include "kernel/wire.h"
 #include "model/spec.h"
 #include <ctype.h>
@@ -165,8 +166,11 @@ static bool diagnose_faults(struct examination *x)
 			config_free(c);
 			return false;
 		}
-		for (enum leg leg = 0; catalogue[i]->dirs && leg < LEGS; leg++)
-			dirs[leg] = catalogue[i]->dirs(s, leg);
+		const struct fault_spec act = flap_act(s);
+		const struct fault_ops *ops = catalogue_ops(act.type);
+
+		for (enum leg leg = 0; ops->dirs && leg < LEGS; leg++)
+			dirs[leg] = ops->dirs(&act, leg);
 		if (catalogue_types[i]->needs_filter)
 			add_sieve(x, catalogue[i]);
 		else

@@ -14,6 +14,10 @@
 	X(refuse) \
 	X(syn_drop) \
 	X(half_close) \
+	X(flap) \
+	X(max_connections) \
+	X(accept_queue_full) \
+	X(connect_delay) \
 	X(packet_loss) \
 	X(mtu_blackhole) \
 	X(ack_loss) \

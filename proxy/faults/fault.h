@@ -13,7 +13,7 @@
  * wait.
  *   4. orderly end  half_close, EOF.
  *
- * and on a listening address: silent > refuse > hold > open (enum gate).
+ * and on a listening address: silent > refuse > full > hold > open (enum gate).
  */
 #pragma once
 #include "faults/target.h"
@@ -47,8 +47,13 @@ struct fault_ops {
 	enum other other;    /* what OTHER_DEFAULT means here */
 	enum gate gate;      /* while active, without session triggers; GATE_OPEN: does not gate */
 	enum gate tail_gate; /* after that, for tail */
-	size_t lasts;        /* offset in params of the window's length; FAULT_NO_PARAM: duration */
-	size_t tail;         /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
+	/* The gate of this door as it is now (asked again when sessions come and go); NULL: gate.
+	 * Never more than gate. */
+	enum gate (*gate_now)(const struct fault_spec *s, const struct door *d);
+	/* GATE_FULL: connections that still fit. */
+	unsigned (*room)(const struct fault_spec *s);
+	size_t lasts; /* offset in params of the window's length; FAULT_NO_PARAM: duration */
+	size_t tail;  /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
 	/* The idle time that triggers it; NULL: after_idle. */
 	int64_t (*idle_ns)(const struct fault_spec *s);
 	/* Keepalive probes restart that clock, too; NULL: only data does. */
@@ -56,7 +61,10 @@ struct fault_ops {
 	/* What the timeline notes when it is armed: that it does otherwise than its keys say alone.
 	 * In buf; NULL: nothing to note. */
 	const char *(*note)(const struct fault_spec *s, char *buf, size_t size);
-	bool instant; /* no window of its own: strikes once */
+	bool instant;   /* no window of its own: strikes once */
+	bool newcomers; /* strikes sessions as they are opened, not those that are open before */
+	/* Of those that toxicity and clients choose; NULL: all. */
+	bool (*picks)(const struct fault_spec *s, const struct target *t);
 	/* The flows (FLOW_BIT) whose bytes it counts (after_bytes) or shapes; NULL: what the dying
 	 * ends send. */
 	unsigned (*flows)(const struct fault_spec *s);
@@ -96,6 +104,7 @@ struct run {
 	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
 	uint8_t held;            /* wish: flows held */
 	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
+	int64_t dial_ns;         /* wish: the upstream is not dialled before; 0: none */
 	bool settled, told;      /* settle, tell were done */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
@@ -109,6 +118,7 @@ struct run {
 	TAILQ_ENTRY(run) in_fault;
 };
 
+/* The spec that acts: a flap's is that of the type it repeats. */
 const struct fault_spec *run_spec(const struct run *r);
 
 /* Is this leg the dying end's? (side=both: both are.) */
@@ -120,6 +130,7 @@ void run_hold(struct run *r, unsigned flows);
 void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *wish); /* once */
 void run_sieve_look(struct run *r); /* for ops->look: says it anew once no more arrives */
 void run_bury(struct run *r, enum leg leg);
+void run_delay_dial(struct run *r, int64_t until_ns); /* INT64_MAX: until it is lifted */
 void run_end(struct run *r, enum leg leg, enum ending how);
 
 /* What the living leg is told, by `other`. Nothing when both are dying. */

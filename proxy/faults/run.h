@@ -6,6 +6,7 @@ void run_apply_silence(struct run *r, enum leg leg);
 void run_apply_hold(struct target *t);
 void run_apply_sieve(struct run *r, enum leg leg);
 void run_lift_sieve(struct run *r);
+void run_apply_dial(struct target *t);
 
 /* What this leg drops is its doing: it is silent, or sieved. */
 bool run_counts(const struct run *r, enum leg leg);

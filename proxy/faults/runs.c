@@ -42,6 +42,8 @@ bool fault_chooses(const struct fault *f, const struct target *t)
 
 	if (s->clients.family && !cidr_contains(&s->clients, t->door->ops->client(t)))
 		return false;
+	if (f->ops->picks && !f->ops->picks(&f->act, t))
+		return false;
 	if (s->toxicity >= 1)
 		return true;
 	snprintf(label, sizeof(label), "%s/%s", s->name, t->door->spec->name);
@@ -299,9 +301,11 @@ void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t no
 /* Of a run with a window of its own. */
 static int64_t window_end_ns(const struct run *r)
 {
-	int64_t lasts = fault_lasts_ns(r->fault);
+	int64_t lasts = fault_lasts_ns(r->fault), until = r->dial_ns ? r->dial_ns : INT64_MAX;
 
-	return fault_has_triggers(run_spec(r)) && lasts > 0 ? r->since_ns + lasts : INT64_MAX;
+	if (fault_has_triggers(run_spec(r)) && lasts > 0 && r->since_ns + lasts < until)
+		until = r->since_ns + lasts;
+	return until;
 }
 
 static void active_due(struct engine *e, struct timer *timer, int64_t now_ns);
@@ -344,7 +348,7 @@ void run_arm(struct run *r, int64_t now_ns)
 static bool has_wishes(const struct run *r)
 {
 	return r->held || r->sieve || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER] ||
-	       r->stages[FLOW_UPSTREAM] || r->stages[FLOW_DOWNSTREAM];
+	       r->stages[FLOW_UPSTREAM] || r->stages[FLOW_DOWNSTREAM] || r->dial_ns;
 }
 
 void run_settle(struct run *r)
@@ -409,6 +413,10 @@ void run_lift(struct run *r)
 		r->held = 0;
 		if (held)
 			run_apply_hold(t);
+		if (r->dial_ns) {
+			r->dial_ns = 0;
+			run_apply_dial(t);
+		}
 	}
 	run_free(r);
 	if (pending)
@@ -461,6 +469,7 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 	LIST_INIT(&t->runs);
 	TAILQ_INSERT_TAIL(&t->door->targets, t, in_door);
+	gate_count(e, t);
 	TAILQ_FOREACH (f, &e->faults, in_engine) {
 		if (f->state > FAULT_ACTIVE || !fault_spec_covers(f->spec, t->door->spec))
 			continue;
@@ -473,7 +482,8 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 {
-	(void)e, (void)now_ns;
+	(void)now_ns;
+	engine_session_done(e, t);
 	while (!LIST_EMPTY(&t->runs)) {
 		struct run *r = LIST_FIRST(&t->runs);
 

@@ -53,6 +53,8 @@ struct target_ops {
 	uint32_t (*segments)(struct target *t, enum leg leg);
 	/* When bytes last moved. */
 	int64_t (*active_ns)(const struct target *t);
+	/* May the upstream be dialled? At once, unless told otherwise. */
+	void (*dial)(struct target *t, bool may);
 	uint64_t (*bytes)(const struct target *t, enum flow flow);
 	/* The flow's bytes go through streams[flow] (faults/stream.h) from now on, or something in
 	 * it can go on: look at it again. */
@@ -69,11 +71,12 @@ struct target {
 	uint64_t id;  /* the session's number, unique in the process */
 	uint64_t nth; /* its number on its door, from 1 */
 	bool over;    /* it has ended and waits to be freed: leave it alone */
+	bool counted; /* in door.open */
 };
 
 /* What happens to a connection attempt; the larger wins. */
-enum gate { GATE_OPEN, GATE_HOLD, GATE_REFUSE, GATE_SILENT };
-extern const char *const gate_names[]; /* "open", "hold", "refuse", "silent" */
+enum gate { GATE_OPEN, GATE_HOLD, GATE_FULL, GATE_REFUSE, GATE_SILENT };
+extern const char *const gate_names[]; /* "open", "hold", "full", "refuse", "silent" */
 
 struct door_ops {
 	/* GATE_SILENT drains the accept queue into sessions after the silence holds. Returns the
@@ -96,6 +99,9 @@ struct door {
 				     resolved */
 	enum gate gate;
 	enum grade gate_grade; /* what ops->gate returned */
+	unsigned room; /* GATE_FULL: connections that still fit in the accept queue; set before */
+	uint64_t
+	    open; /* sessions that carry bytes, or will: engine_session_done() was not called */
 	uint32_t drops_told;
 	TAILQ_HEAD(, target) targets;
 	TAILQ_ENTRY(door) in_engine;

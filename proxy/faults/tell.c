@@ -171,7 +171,7 @@ static bool fault_drops_syns(const struct fault *f, const struct door *d)
 {
 	if (f->spec->clients.family)
 		return fault_ranges(f, d);
-	return fault_gate(f) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
+	return fault_gate_at(f, d) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
 }
 
 static bool door_silent(const struct engine *e, const struct door *d)

@@ -1,5 +1,6 @@
 /* A proxy's inside, for relay/ only. */
 #pragma once
+#include "relay/filling.h"
 #include "relay/relay.h"
 #include <event2/event_struct.h>
 
@@ -14,6 +15,8 @@ struct proxy {
 	struct event ev;
 	struct event *retry; /* after EMFILE */
 	bool started, listening, closing;
+	bool full; /* its queue is: GATE_FULL */
+	struct filling filling;
 	int64_t starved_ns; /* no descriptors: when that was last seen; 0: there are */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;

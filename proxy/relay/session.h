@@ -63,6 +63,7 @@ struct session {
 	STAILQ_ENTRY(session) in_reap;
 	union sockaddr_ip client;
 	uint8_t state;
+	bool undialled; /* a fault keeps it from dialling */
 };
 
 static inline enum leg flow_source(enum flow f)

@@ -136,6 +136,15 @@ static void target_end(struct target *t, enum leg leg, enum ending how, const ch
 		session_watch(s);
 }
 
+static void target_dial(struct target *t, bool may)
+{
+	struct session *s = session_of(t);
+
+	s->undialled = !may;
+	if (may && s->state == SESSION_DIALING && !s->dial)
+		dial_start(s);
+}
+
 static uint32_t target_drops(struct target *t, enum leg leg)
 {
 	struct leg_state *l = &session_of(t)->legs[leg];
@@ -184,6 +193,7 @@ const struct target_ops session_target_ops = {
 	.drops = target_drops,
 	.segments = target_segments,
 	.mark = target_mark,
+	.dial = target_dial,
 	.active_ns = target_active_ns,
 	.bytes = target_bytes,
 	.shaped = target_shaped,

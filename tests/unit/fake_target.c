@@ -132,6 +132,7 @@ static void end(struct target *t, enum leg leg, enum ending how, const char *why
 	if (!f->connected) /* nobody waits for the dial any more */
 		f->ended[LEG_SERVER] = 1 + ENDING_ABORT;
 	settle_over(f);
+	engine_session_done(&f->world->engine, t);
 }
 
 static uint32_t drops(struct target *t, enum leg leg)
@@ -226,6 +227,14 @@ const char *fake_got(struct fake_target *f, enum flow flow)
 	return f->taken;
 }
 
+static void dial(struct target *t, bool may)
+{
+	struct fake_target *f = fake_of(t);
+
+	note(f->world, "%d dial=%s", (int)t->id, may ? "yes" : "no");
+	f->undialled = !may;
+}
+
 static const struct target_ops target_ops = {
 	.silence = silence,
 	.bury = bury,
@@ -238,6 +247,7 @@ static const struct target_ops target_ops = {
 	.active_ns = active_ns,
 	.bytes = bytes,
 	.shaped = shaped,
+	.dial = dial,
 };
 
 struct fake_target *fake_dialing(struct fake_door *d, const char *client)
@@ -303,7 +313,10 @@ static enum grade gate(struct door *door, enum gate g)
 {
 	struct fake_door *d = (struct fake_door *)door;
 
-	note(d->world, "%s gate=%s", door->spec->name, gate_names[g]);
+	if (g == GATE_FULL)
+		note(d->world, "%s gate=full room=%u", door->spec->name, door->room);
+	else
+		note(d->world, "%s gate=%s", door->spec->name, gate_names[g]);
 	if (g == GATE_SILENT)
 		d->drops = 0;
 	for (; g == GATE_SILENT && d->queued; d->queued--)

@@ -29,6 +29,7 @@ struct fake_target {
 	bool connected;       /* the server leg is; an unconnected leg cannot be silenced */
 	uint8_t silent[LEGS]; /* what holds now */
 	uint8_t held;
+	bool undialled;
 	uint8_t ended[LEGS]; /* 1 + enum ending */
 	bool buried[LEGS];
 	struct wire_sieve sieve[LEGS];

@@ -34,6 +34,8 @@
 	X(bandwidth) \
 	X(runs) \
 	X(sieve) \
+	X(flap) \
+	X(gates) \
 	X(flow) \
 	X(command) \
 	X(serve_options) \
