@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define FAULTS_MAX 32
-#define N_POWERS   5
+#define N_POWERS   6
 
 static const char help[] =
     "usage: deadpeer doctor [--json]\n"
@@ -50,6 +50,7 @@ static const struct {
 	{ "signature", "silent both ways to the peer's kernel (TCP_MD5SIG)" },
 	{ "minttl", "deaf: what was in flight still leaves (IP_MINTTL)" },
 	{ "mute", "one-way cuts outwards (source route)" },
+	{ "icmp", "hosts that are unreachable (ICMP errors)" },
 };
 
 static const struct {

@@ -222,6 +222,7 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
 			fault_lower(f, door_promise(e, f->spec, d));
+	door_rejects(e, d);
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_ranges(f, d))
@@ -235,6 +236,7 @@ void engine_door_changed(struct engine *e, struct door *d)
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
 			fault_lower(f, door_promise(e, f->spec, d));
+	door_rejects(e, d);
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (f->ranged)
@@ -330,6 +332,7 @@ static void fault_over(struct fault *f)
 {
 	f->state = FAULT_OVER;
 	fault_gates(f);
+	fault_rejects(f);
 }
 
 static void fault_activate(struct fault *f, int64_t now_ns)
@@ -338,6 +341,7 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 
 	f->state = FAULT_ACTIVE;
 	f->active_ns = now_ns;
+	fault_rejects(f);
 	if (fault_has_triggers(f->spec)) {
 		fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 		fault_start_triggers(f, now_ns);
@@ -421,6 +425,11 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 			snprintf(buf, size,
 			    "%s: clients= needs grade equivalent to tell SYNs apart (see deadpeer "
 			    "doctor)",
+			    s->type->name);
+		else if (s->type->needs_raw &&
+			 !(e->wire->powers[family == AF_INET6 ? WIRE_V6 : WIRE_V4] & WIRE_ICMP))
+			snprintf(buf, size,
+			    "%s: needs CAP_NET_RAW to send ICMP: see deadpeer doctor",
 			    s->type->name);
 		else if (leg_promise(e, s, leg, family) == GRADE_REFUSED)
 			snprintf(buf, size,

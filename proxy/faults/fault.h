@@ -17,6 +17,7 @@
  */
 #pragma once
 #include "faults/target.h"
+#include "kernel/icmp.h"
 #include "model/spec.h"
 
 struct engine;
@@ -54,6 +55,8 @@ struct fault_ops {
 	unsigned (*flows)(const struct fault_spec *s);
 	/* What it cuts on a dying leg, for the grade; NULL: nothing. */
 	unsigned (*dirs)(const struct fault_spec *s, enum leg leg);
+	/* The ICMP error that the segments of those it strikes are answered with; NULL: none. */
+	struct icmp_error (*rejects)(const struct fault_spec *s);
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */
 	void (*settle)(struct run *r); /* what makes it last, after all were armed; NULL: nothing */
 	void (*tell)(struct run *r);   /* what the living are told, after all were settled; NULL */

@@ -19,6 +19,10 @@ enum gate fault_gate(const struct fault *f);
 /* It keeps its clients' range silent at this door. */
 bool fault_ranges(const struct fault *f, const struct door *d);
 
+/* Its doors answer with ICMP while it is active (reject.c). */
+void fault_rejects(struct fault *f);
+void door_rejects(struct engine *e, struct door *d);
+
 /* One more session at this door; returns how many. 0: no memory to count. */
 uint64_t fault_count(struct fault *f, const struct door *d);
 void fault_forget(struct fault *f, const struct door *d);
