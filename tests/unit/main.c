@@ -27,6 +27,8 @@
 	X(faults) \
 	X(engine) \
 	X(tell) \
+	X(icmp) \
+	X(reject) \
 	X(walk) \
 	X(runs) \
 	X(flow) \
