@@ -45,7 +45,7 @@ static const char help[] =
 static const struct {
 	const char *name, *gives;
 } powers[N_POWERS] = {
-	{ "filter", "not one packet is answered (SO_ATTACH_FILTER)" },
+	{ "filter", "not one packet is answered, or some are lost (SO_ATTACH_FILTER)" },
 	{ "repair", "connections vanish and are buried without a packet (TCP_REPAIR)" },
 	{ "signature", "silent both ways to the peer's kernel (TCP_MD5SIG)" },
 	{ "minttl", "deaf: what was in flight still leaves (IP_MINTTL)" },
@@ -73,6 +73,7 @@ struct examination {
 	struct diagnosis faults[FAULTS_MAX];
 	size_t n_faults;
 	bool good;           /* every fault, without further keys, at equivalent or better */
+	bool sieves;         /* those that drop some packets are possible, too */
 	const char *missing; /* wire_advice() */
 	uint32_t capabilities;
 	char
@@ -129,6 +130,25 @@ static void add_diagnosis(
 	}
 }
 
+/* Packets are dropped exactly as asked, or not at all. It is no part of the verdict: what a machine
+ * lacks for it says nothing about deaths. */
+static void add_sieve(struct examination *x, const struct fault_ops *ops)
+{
+	struct diagnosis *d = &x->faults[x->n_faults];
+
+	if (x->n_faults == FAULTS_MAX)
+		return;
+	x->n_faults++;
+	d->fault = ops->type.name;
+	for (int f = 0; f < WIRE_FAMILIES; f++) {
+		bool can = ops->look ? wire_can_sieve_probes(&x->wire, families[f].family)
+				     : wire_can_sieve(&x->wire, families[f].family);
+
+		d->grade[f] = can ? GRADE_EXACT : GRADE_REFUSED;
+		x->sieves &= can || !x->wire.has[f];
+	}
+}
+
 /* Each fault of the catalogue with its defaults, then the one-way cut, which needs another power on
  * each leg. False: no memory. */
 static bool diagnose_faults(struct examination *x)
@@ -137,6 +157,7 @@ static bool diagnose_faults(struct examination *x)
 	struct config *c = config_new();
 
 	x->good = x->wire.has[WIRE_V4] || x->wire.has[WIRE_V6];
+	x->sieves = x->good;
 	for (size_t i = 0; c && catalogue[i]; i++) {
 		struct fault_spec *s =
 		    config_add_fault(c, catalogue[i]->type.name, catalogue_types[i]);
@@ -148,7 +169,10 @@ static bool diagnose_faults(struct examination *x)
 		}
 		for (enum leg leg = 0; catalogue[i]->dirs && leg < LEGS; leg++)
 			dirs[leg] = catalogue[i]->dirs(s, leg);
-		add_diagnosis(x, catalogue[i]->type.name, NULL, dirs);
+		if (catalogue_types[i]->needs_filter)
+			add_sieve(x, catalogue[i]);
+		else
+			add_diagnosis(x, catalogue[i]->type.name, NULL, dirs);
 	}
 	config_free(c);
 	add_diagnosis(x, "partition", "direction=upstream or downstream", one_way);
@@ -256,11 +280,11 @@ static const char *grade_word(const struct examination *x, const struct diagnosi
 
 static void print_faults(const struct examination *x)
 {
-	printf("\n  %-14s  %-10s  %s\n", "fault", families[WIRE_V4].name, families[WIRE_V6].name);
+	printf("\n  %-19s  %-10s  %s\n", "fault", families[WIRE_V4].name, families[WIRE_V6].name);
 	for (size_t i = 0; i < x->n_faults; i++) {
 		const struct diagnosis *d = &x->faults[i];
 
-		printf("  %-14s  %-10s  ", d->fault, grade_word(x, d, WIRE_V4));
+		printf("  %-19s  %-10s  ", d->fault, grade_word(x, d, WIRE_V4));
 		if (d->variant)
 			printf("%-10s  %s\n", grade_word(x, d, WIRE_V6), d->variant);
 		else
@@ -277,6 +301,8 @@ static void print_verdict(const struct examination *x)
 	printf("\n%s\n",
 	    x->good ? "Every fault, as it is by default, is possible at grade equivalent or better."
 		    : "Not every fault is possible at grade equivalent or better.");
+	if (!x->sieves)
+		puts("This leaves out those that drop some packets and need the power filter.");
 	if (x->missing)
 		printf("For more, grant %s:  %s\n", x->missing, x->grant);
 }

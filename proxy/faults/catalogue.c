@@ -7,7 +7,13 @@
 	X(reboot)                                                                                  \
 	X(process_crash)                                                                           \
 	X(hang)                                                                                    \
-	X(partition) X(reset) X(idle_timeout) X(refuse) X(syn_drop) X(half_close) X(unreachable)
+	X(partition)                                                                               \
+	X(reset)                                                                                   \
+	X(idle_timeout)                                                                            \
+	X(refuse)                                                                                  \
+	X(syn_drop)                                                                                \
+	X(half_close) X(packet_loss) X(mtu_blackhole) X(ack_loss) X(keepalive_blackhole)           \
+	    X(unreachable)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

@@ -408,6 +408,8 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 {
 	static const char *const leg_words[] = { "listens on", "has as its upstream" };
 
+	if (s->type->needs_filter && fault_spec_covers(s, d->spec))
+		return sieve_refuses(e, s, d, buf, size);
 	if (!s->type->needs_wire || !fault_spec_covers(s, d->spec))
 		return NULL;
 	for (enum leg leg = 0; leg < LEGS; leg++) {

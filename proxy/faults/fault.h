@@ -60,6 +60,9 @@ struct fault_ops {
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */
 	void (*settle)(struct run *r); /* what makes it last, after all were armed; NULL: nothing */
 	void (*tell)(struct run *r);   /* what the living are told, after all were settled; NULL */
+	/* Called every look_ns while active: what it wants may need to be said anew; NULL: no. */
+	void (*look)(struct run *r);
+	int64_t look_ns;
 	/* Ends what arm began, beyond the wishes in run (undone by the engine); NULL: none. */
 	void (*disarm)(struct run *r);
 };
@@ -69,12 +72,19 @@ enum run_state { RUN_PENDING, RUN_ACTIVE };
 
 struct timer;
 
+/* What is dropped on these legs (1 << enum leg). */
+struct run_sieve {
+	struct wire_sieve wish;
+	uint8_t legs;
+};
+
 struct run {
 	struct fault *fault;
 	struct target *target;
 	enum run_state state;
 	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
 	uint8_t held;            /* wish: flows held */
+	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
 	bool settled, told;      /* settle, tell were done */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
@@ -95,6 +105,8 @@ bool fault_spec_kills(const struct fault_spec *s, enum leg leg); /* the same, of
 
 void run_silence(struct run *r, enum leg leg, unsigned dirs);
 void run_hold(struct run *r, unsigned flows);
+void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *wish); /* once */
+void run_sieve_look(struct run *r); /* for ops->look: where something has arrived, says it anew */
 void run_bury(struct run *r, enum leg leg);
 void run_end(struct run *r, enum leg leg, enum ending how);
 

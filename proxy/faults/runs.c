@@ -116,6 +116,7 @@ void run_free(struct run *r)
 	timer_drop(r);
 	LIST_REMOVE(r, in_target);
 	TAILQ_REMOVE(&r->fault->runs, r, in_fault);
+	free(r->sieve);
 	free(r);
 }
 
@@ -288,10 +289,37 @@ void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t no
 
 /* --- the strike --- */
 
-static void window_due(struct engine *e, struct timer *timer, int64_t now_ns)
+/* Of a run with a window of its own. */
+static int64_t window_end_ns(const struct run *r)
 {
-	(void)e, (void)now_ns;
-	run_lift(timer->owner);
+	int64_t lasts = fault_lasts_ns(r->fault);
+
+	return fault_has_triggers(run_spec(r)) && lasts > 0 ? r->since_ns + lasts : INT64_MAX;
+}
+
+static void active_due(struct engine *e, struct timer *timer, int64_t now_ns);
+
+static void active_wait(struct run *r, int64_t now_ns)
+{
+	int64_t at = window_end_ns(r);
+
+	if (r->fault->ops->look && now_ns + r->fault->ops->look_ns < at)
+		at = now_ns + r->fault->ops->look_ns;
+	if (at != INT64_MAX)
+		run_timer(r, at, active_due);
+}
+
+static void active_due(struct engine *e, struct timer *timer, int64_t now_ns)
+{
+	struct run *r = timer->owner;
+
+	(void)e;
+	if (now_ns >= window_end_ns(r)) {
+		run_lift(r);
+		return;
+	}
+	r->fault->ops->look(r);
+	active_wait(r, now_ns);
 }
 
 void run_arm(struct run *r, int64_t now_ns)
@@ -306,7 +334,7 @@ void run_arm(struct run *r, int64_t now_ns)
 
 static bool has_wishes(const struct run *r)
 {
-	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER];
+	return r->held || r->sieve || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER];
 }
 
 void run_settle(struct run *r)
@@ -332,12 +360,13 @@ void run_tell(struct run *r, int64_t now_ns)
 	r->told = true;
 	if (f->ops->tell)
 		f->ops->tell(r);
-	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
+	if ((run_counts(r, LEG_CLIENT) || run_counts(r, LEG_SERVER)) &&
+	    e->observe_due_ns == INT64_MAX)
 		e->observe_due_ns = now_ns + e->observe_interval_ns;
 	if (!has_wishes(r))
 		run_free(r);
-	else if (fault_has_triggers(f->spec) && fault_lasts_ns(f) > 0)
-		run_timer(r, now_ns + fault_lasts_ns(f), window_due);
+	else
+		active_wait(r, now_ns);
 }
 
 void run_lift(struct run *r)
@@ -355,6 +384,7 @@ void run_lift(struct run *r)
 			if (silent[leg])
 				run_apply_silence(r, leg);
 		}
+		run_lift_sieve(r);
 		r->held = 0;
 		if (held)
 			run_apply_hold(t);
@@ -438,9 +468,13 @@ void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
 	struct run *r;
 
 	(void)e, (void)now_ns;
-	LIST_FOREACH (r, &t->runs, in_target)
-		if (r->state == RUN_ACTIVE && r->silent[LEG_SERVER]) {
+	LIST_FOREACH (r, &t->runs, in_target) {
+		if (r->state != RUN_ACTIVE || !run_counts(r, LEG_SERVER))
+			continue;
+		if (r->silent[LEG_SERVER])
 			run_apply_silence(r, LEG_SERVER);
-			fault_lower(r->fault, r->grade[LEG_SERVER]);
-		}
+		else
+			run_apply_sieve(r, LEG_SERVER);
+		fault_lower(r->fault, r->grade[LEG_SERVER]);
+	}
 }

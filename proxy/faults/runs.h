@@ -27,6 +27,10 @@ void door_rejects(struct engine *e, struct door *d);
 uint64_t fault_count(struct fault *f, const struct door *d);
 void fault_forget(struct fault *f, const struct door *d);
 
+/* As engine_refuses(), for types that drop some segments. */
+const char *sieve_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size);
+
 struct run *run_find(const struct fault *f, const struct target *t);
 struct run *run_new(struct fault *f, struct target *t); /* RUN_PENDING; NULL: no memory */
 void run_free(struct run *r);                  /* as if it had never been: wishes stay as applied */

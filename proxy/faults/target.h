@@ -6,7 +6,7 @@
  * faults together want (fault.h has who wins) and says only that.
  */
 #pragma once
-#include "kernel/wire.h"
+#include "kernel/wire_sieve.h"
 #include "model/spec.h"
 #include <stdint.h>
 #include <sys/queue.h>
@@ -33,12 +33,16 @@ struct target_ops {
 	enum grade (*silence)(struct target *t, enum leg leg, unsigned dirs);
 	/* The silent leg's host is dead for good: nothing queued may leave either. */
 	enum grade (*bury)(struct target *t, enum leg leg);
+	/* Segments that arrive on a leg are dropped as it says (probe_seq is not looked at); NULL:
+	 * none is. Asked again while probes are dropped: RCV.NXT may have moved. Returns
+	 * GRADE_EXACT, or GRADE_REFUSED: not so. */
+	enum grade (*sieve)(struct target *t, enum leg leg, const struct wire_sieve *joined);
 	/* Bytes neither read nor written in these flows (FLOW_BIT). */
 	void (*hold)(struct target *t, unsigned flows);
 	/* Ends a leg. A leg that is silent ends when it speaks again. `why` is static or outlives
 	 * the target. */
 	void (*end)(struct target *t, enum leg leg, enum ending how, const char *why);
-	/* Segments dropped so far on a silent leg (wire_drops()). */
+	/* Segments dropped so far on a leg that is silent or sieved (wire_drops()). */
 	uint32_t (*drops)(struct target *t, enum leg leg);
 	/* Call engine_bytes() when a flow has carried this many bytes; UINT64_MAX: never. */
 	void (*mark)(struct target *t, enum flow flow, uint64_t bytes);

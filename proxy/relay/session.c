@@ -344,6 +344,8 @@ void session_free(struct session *s)
 		event_free(s->limit);
 	s->relay->sessions--;
 	p->sessions--;
+	for (enum leg l = 0; l < LEGS; l++)
+		free(s->legs[l].sieve);
 	free(s->fault);
 	free(s);
 	proxy_session_gone(p);

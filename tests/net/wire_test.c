@@ -43,6 +43,7 @@ static Suite *variant_suite(int variant)
 	suite_add_tcase(suite, wire_cut_tests(variant));
 	suite_add_tcase(suite, wire_death_tests(variant));
 	suite_add_tcase(suite, wire_listener_tests(variant));
+	suite_add_tcase(suite, wire_sieve_tests(variant));
 	return suite;
 }
 

@@ -7,7 +7,8 @@
 Suite *catalogue_suite(void);
 
 static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
-	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "unreachable" };
+	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "packet_loss", "mtu_blackhole",
+	"ack_loss", "keepalive_blackhole", "unreachable" };
 
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 
@@ -104,6 +105,9 @@ START_TEST(rows_agree_with_themselves)
 		ck_assert_msg(
 		    ops->arm || refuses(&ops->type, "nth"), "%s strikes no session", name);
 		ck_assert_msg(!ops->settle || ops->arm, "%s settles what it does not arm", name);
+		ck_assert_msg(!ops->look == !ops->look_ns, "%s: how often does it look?", name);
+		ck_assert_msg(!ops->type.needs_filter || refuses(&ops->type, "other"),
+		    "%s: no end dies, so there is no other", name);
 	}
 }
 END_TEST

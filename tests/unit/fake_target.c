@@ -78,6 +78,38 @@ static enum grade bury(struct target *t, enum leg leg)
 	return f->bury_grade[leg];
 }
 
+/* "none", or what is dropped: "loss=0.1,ack=1,mtu=1400,probes". */
+static const char *sieve_text(const struct wire_sieve *s, char *buf, size_t size)
+{
+	int n = 0;
+
+	if (!s)
+		return "none";
+	if (s->loss > 0)
+		n += snprintf(buf + n, size - (size_t)n, ",loss=%g", s->loss);
+	if (s->ack_loss > 0)
+		n += snprintf(buf + n, size - (size_t)n, ",ack=%g", s->ack_loss);
+	if (s->larger_than)
+		n += snprintf(buf + n, size - (size_t)n, ",mtu=%u", s->larger_than);
+	if (s->probes)
+		n += snprintf(buf + n, size - (size_t)n, ",probes");
+	ck_assert_int_gt(n, 0); /* who wants nothing says so */
+	return buf + 1;
+}
+
+static enum grade sieve(struct target *t, enum leg leg, const struct wire_sieve *joined)
+{
+	struct fake_target *f = fake_of(t);
+	char text[96];
+
+	if (leg == LEG_SERVER && !f->connected)
+		return GRADE_EXACT;
+	note(f->world, "%d.%s sieve=%s", (int)t->id, leg_names[leg],
+	    sieve_text(joined, text, sizeof(text)));
+	f->sieve[leg] = joined ? *joined : (struct wire_sieve){ 0 };
+	return joined ? f->grade[leg] : GRADE_EXACT;
+}
+
 static void hold(struct target *t, unsigned flows)
 {
 	struct fake_target *f = fake_of(t);
@@ -129,6 +161,7 @@ static uint64_t bytes(const struct target *t, enum flow flow)
 static const struct target_ops target_ops = {
 	.silence = silence,
 	.bury = bury,
+	.sieve = sieve,
 	.hold = hold,
 	.end = end,
 	.drops = drops,

@@ -31,6 +31,7 @@ struct fake_target {
 	uint8_t held;
 	uint8_t ended[LEGS]; /* 1 + enum ending */
 	bool buried[LEGS];
+	struct wire_sieve sieve[LEGS];
 	enum grade grade[LEGS], bury_grade[LEGS]; /* what the calls answer */
 	uint32_t drops[LEGS], segments[LEGS];
 	uint64_t bytes[FLOWS], mark[FLOWS];

@@ -31,6 +31,7 @@
 	X(reject) \
 	X(walk) \
 	X(runs) \
+	X(sieve) \
 	X(flow) \
 	X(command) \
 	X(serve_options) \
