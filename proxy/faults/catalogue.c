@@ -12,8 +12,8 @@
 	X(idle_timeout)                                                                            \
 	X(refuse)                                                                                  \
 	X(syn_drop)                                                                                \
-	X(half_close) X(packet_loss) X(mtu_blackhole) X(ack_loss) X(keepalive_blackhole)           \
-	    X(unreachable)
+	X(half_close)                                                                              \
+	X(packet_loss) X(mtu_blackhole) X(ack_loss) X(keepalive_blackhole) X(unreachable)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

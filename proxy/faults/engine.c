@@ -56,7 +56,7 @@ static enum grade leg_promise(
 {
 	const struct fault_ops *ops = catalogue_ops(s->type);
 
-	if (!ops->dirs || !fault_spec_kills(s, leg))
+	if (!ops->dirs || !fault_spec_kills(s, leg) || !ops->dirs(s, leg))
 		return GRADE_EXACT;
 	return wire_grade(e->wire, family ? family : AF_INET, ops->dirs(s, leg));
 }
@@ -100,7 +100,7 @@ enum gate fault_gate(const struct fault *f)
 {
 	enum gate gate = GATE_OPEN;
 
-	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
+	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1 || reject_passes(f->spec))
 		return GATE_OPEN;
 	if (f->state == FAULT_ACTIVE)
 		gate = f->ops->gate;
@@ -412,6 +412,8 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 		return sieve_refuses(e, s, d, buf, size);
 	if (!s->type->needs_wire || !fault_spec_covers(s, d->spec))
 		return NULL;
+	if (s->type->needs_raw && reject_refuses(e, s, d, buf, size))
+		return buf;
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		sa_family_t family = d->family[leg];
 
@@ -427,11 +429,6 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 			snprintf(buf, size,
 			    "%s: clients= needs grade equivalent to tell SYNs apart (see deadpeer "
 			    "doctor)",
-			    s->type->name);
-		else if (s->type->needs_raw &&
-			 !(e->wire->powers[family == AF_INET6 ? WIRE_V6 : WIRE_V4] & WIRE_ICMP))
-			snprintf(buf, size,
-			    "%s: needs CAP_NET_RAW to send ICMP: see deadpeer doctor",
 			    s->type->name);
 		else if (leg_promise(e, s, leg, family) == GRADE_REFUSED)
 			snprintf(buf, size,

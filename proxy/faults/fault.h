@@ -86,6 +86,8 @@ struct run {
 	uint8_t held;            /* wish: flows held */
 	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
 	bool settled, told;      /* settle, tell were done */
+	bool answered;           /* a packet that was too large was, and ... */
+	uint32_t answered_seq;   /* ... where the first of them began (reject.c) */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
 	uint32_t drops[LEGS];    /* told so far */

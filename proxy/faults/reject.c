@@ -3,8 +3,36 @@
  * is active there; which of them it answers is asked for each. Of several faults the first armed
  * answers.
  */
+#include "faults/run.h"
 #include "faults/runs.h"
+#include <stdio.h>
 #include <string.h>
+
+bool reject_passes(const struct fault_spec *s)
+{
+	const struct fault_ops *ops = catalogue_ops(s->type);
+
+	return ops->rejects && ops->rejects(s).code == ICMP_SAYS_FRAG;
+}
+
+const char *reject_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size)
+{
+	sa_family_t family = d->family[LEG_CLIENT] == AF_UNSPEC ? AF_INET : d->family[LEG_CLIENT];
+
+	if (family == AF_UNIX)
+		return NULL; /* it is refused for its silence */
+	if (!(e->wire->powers[family == AF_INET6 ? WIRE_V6 : WIRE_V4] & WIRE_ICMP))
+		snprintf(buf, size, "%s: needs CAP_NET_RAW to send ICMP: see deadpeer doctor",
+		    s->type->name);
+	else if (reject_passes(s) && !wire_can_sieve(e->wire, family))
+		snprintf(buf, size,
+		    "%s: code=frag_needed needs CAP_NET_ADMIN (socket filter): see deadpeer doctor",
+		    s->type->name);
+	else
+		return NULL;
+	return buf;
+}
 
 static bool rejects_at(const struct fault *f, const struct door *d)
 {
@@ -56,46 +84,75 @@ static struct sockaddr_in6 canonical(const struct sockaddr *sa)
 	return out;
 }
 
-static bool strikes_session_of(
-    const struct fault *f, const struct door *d, const struct sockaddr_in6 *peer)
+/* The run on the session of this peer; NULL: it has not been struck. */
+static struct run *run_of(struct fault *f, const struct door *d, const struct sockaddr *sa)
 {
-	const struct run *r;
+	const struct sockaddr_in6 peer = canonical(sa);
+	struct run *r;
 
 	TAILQ_FOREACH (r, &f->runs, in_fault) {
-		const struct target *t = r->target;
 		struct sockaddr_in6 client;
 
-		if (t->door != d || r->state != RUN_ACTIVE || t->over)
+		if (r->target->door != d || r->state != RUN_ACTIVE || r->target->over)
 			continue;
-		client = canonical(d->ops->client(t));
-		if (client.sin6_port == peer->sin6_port &&
-		    !memcmp(&client.sin6_addr, &peer->sin6_addr, sizeof(client.sin6_addr)))
-			return true;
+		client = canonical(d->ops->client(r->target));
+		if (client.sin6_port == peer.sin6_port &&
+		    !memcmp(&client.sin6_addr, &peer.sin6_addr, sizeof(peer.sin6_addr)))
+			return r;
 	}
-	return false;
+	return NULL;
 }
 
 /* Where the fault silences the door, too, there is nobody else to be found: every segment of the
  * clients concerned is answered. Else only those of the sessions it has struck. */
-static bool strikes(const struct fault *f, const struct door *d, const struct sockaddr *peer)
+static bool rejects_silent(struct fault *f, const struct door *d, const struct icmp_segment *s)
 {
-	const struct sockaddr_in6 p = canonical(peer);
-
 	if (fault_gate(f) == GATE_SILENT)
-		return cidr_contains(&f->spec->clients, peer);
-	return strikes_session_of(f, d, &p);
+		return cidr_contains(&f->spec->clients, &s->from.sa);
+	return run_of(f, d, &s->from.sa);
 }
 
-bool engine_rejects(const struct engine *e, const struct door *d, const struct sockaddr *peer,
-    uint32_t length, struct icmp_error *how)
+/* What began where a packet was too large comes again, and fits; or, should that have been missed,
+ * a packet is as large as can be. */
+static bool has_learnt(const struct run *r, const struct icmp_segment *s, uint32_t mtu)
 {
-	const struct fault *f;
+	return r->answered && (s->seq == r->answered_seq || s->length == mtu);
+}
+
+/*
+ * What is too large was dropped by the run's sieve, and is answered. Once the sender has learnt,
+ * nothing is dropped any more: several packets that fit may arrive as one that does not (GRO, or
+ * TSO from the same machine), and would be lost for good.
+ */
+static bool rejects_large(
+    struct fault *f, const struct door *d, const struct icmp_segment *s, uint32_t mtu)
+{
+	struct run *r = run_of(f, d, &s->from.sa);
+
+	if (!r || !r->sieve || !s->data)
+		return false;
+	if (s->length <= mtu) {
+		if (has_learnt(r, s, mtu))
+			run_lift_sieve(r);
+		return false;
+	}
+	if (!r->answered || (int32_t)(s->seq - r->answered_seq) < 0)
+		r->answered_seq = s->seq;
+	r->answered = true;
+	return true;
+}
+
+bool engine_rejects(
+    struct engine *e, struct door *d, const struct icmp_segment *s, struct icmp_error *how)
+{
+	struct fault *f;
 
 	TAILQ_FOREACH (f, &e->faults, in_engine) {
 		if (!rejects_at(f, d))
 			continue;
 		*how = f->ops->rejects(f->spec);
-		if ((how->code != ICMP_SAYS_FRAG || length > how->mtu) && strikes(f, d, peer))
+		if (how->code == ICMP_SAYS_FRAG ? rejects_large(f, d, s, how->mtu)
+						: rejects_silent(f, d, s))
 			return true;
 	}
 	return false;

@@ -3,6 +3,9 @@
  * a partition, and each is answered with an ICMP error: connect(2) fails at once with its errno,
  * sessions retransmit as ever and end with it in place of ETIMEDOUT. Nothing is lost: when it is
  * lifted in time, they carry on.
+ *
+ * code=frag_needed is another thing: packets larger than the path's MTU are dropped and their
+ * sender is told the MTU (RFC 1191, RFC 8201); the rest passes.
  */
 #include "faults/fault.h"
 
@@ -37,20 +40,36 @@ static struct icmp_error rejects(const struct fault_spec *s)
 	return (struct icmp_error){ .code = (enum icmp_code)p->code, .mtu = (uint32_t)p->mtu };
 }
 
+static bool frag_needed(const struct fault_spec *s)
+{
+	return rejects(s).code == ICMP_SAYS_FRAG;
+}
+
 static unsigned dirs(const struct fault_spec *s, enum leg leg)
 {
-	(void)s, (void)leg;
-	return WIRE_BOTH;
+	(void)leg;
+	return frag_needed(s) ? 0 : WIRE_BOTH;
 }
 
 static void arm(struct run *r)
 {
-	run_silence(r, LEG_CLIENT, WIRE_BOTH);
+	if (frag_needed(run_spec(r)))
+		run_sieve(r, 1u << LEG_CLIENT,
+		    &(struct wire_sieve){ .larger_than = rejects(run_spec(r)).mtu });
+	else
+		run_silence(r, LEG_CLIENT, WIRE_BOTH);
 }
 
 static void settle(struct run *r)
 {
-	run_hold(r, FLOWS_ALL);
+	if (!frag_needed(run_spec(r)))
+		run_hold(r, FLOWS_ALL);
+}
+
+static void tell(struct run *r)
+{
+	if (!frag_needed(run_spec(r)))
+		run_end_other(r);
 }
 
 /* The other end has been told: its connection is gone, and so is this one when it speaks again. */
@@ -58,7 +77,7 @@ static void disarm(struct run *r)
 {
 	int other = run_spec(r)->other;
 
-	if (other == OTHER_ABORT || other == OTHER_CLOSE)
+	if (!frag_needed(run_spec(r)) && (other == OTHER_ABORT || other == OTHER_CLOSE))
 		run_end(r, LEG_CLIENT, other == OTHER_ABORT ? ENDING_ABORT : ENDING_CLOSE);
 }
 
@@ -82,6 +101,6 @@ const struct fault_ops fault_unreachable = {
 	.rejects = rejects,
 	.arm = arm,
 	.settle = settle,
-	.tell = run_end_other,
+	.tell = tell,
 	.disarm = disarm,
 };

@@ -34,7 +34,9 @@ struct icmp_error {
 struct icmp_segment {
 	union sockaddr_ip from, to; /* with their ports */
 	bool syn, rst;
-	uint32_t length; /* of the whole packet with its IP header */
+	uint32_t seq;
+	uint32_t length; /* of the whole packet with its IP header; of several that GRO made one */
+	bool data;       /* it carries any */
 	size_t quoted;
 	uint8_t quote[ICMP6_QUOTE_MAX];
 };

@@ -5,6 +5,8 @@
 #define IP4_HEADER 20
 #define IP6_HEADER 40
 #define TCP_HEADER 20
+#define TCP_SEQ    4
+#define TCP_DOFF   12 /* in words, in the upper half */
 #define TCP_FLAGS  13
 #define FLAG_SYN   0x02
 #define FLAG_RST   0x04
@@ -76,10 +78,15 @@ size_t icmp_write(uint8_t *out, const struct icmp_segment *s, const struct icmp_
 	return len;
 }
 
-static void parse_tcp(struct icmp_segment *s, const uint8_t *tcp, in_port_t *from, in_port_t *to)
+/* header: of what is before the segment. */
+static void parse_tcp(struct icmp_segment *s, size_t header, in_port_t *from, in_port_t *to)
 {
+	const uint8_t *tcp = s->quote + header;
+
 	memcpy(from, tcp, sizeof(*from));
 	memcpy(to, tcp + 2, sizeof(*to));
+	s->seq = (uint32_t)get16(tcp + TCP_SEQ) << 16 | get16(tcp + TCP_SEQ + 2);
+	s->data = s->length > header + (size_t)(tcp[TCP_DOFF] >> 4) * 4;
 	s->syn = tcp[TCP_FLAGS] & FLAG_SYN;
 	s->rst = tcp[TCP_FLAGS] & FLAG_RST;
 }
@@ -98,7 +105,7 @@ bool icmp_parse4(struct icmp_segment *s)
 	s->to.in = (struct sockaddr_in){ .sin_family = AF_INET };
 	memcpy(&s->from.in.sin_addr, ip + 12, 4);
 	memcpy(&s->to.in.sin_addr, ip + 16, 4);
-	parse_tcp(s, ip + header, &s->from.in.sin_port, &s->to.in.sin_port);
+	parse_tcp(s, header, &s->from.in.sin_port, &s->to.in.sin_port);
 	return true;
 }
 
@@ -116,6 +123,6 @@ bool icmp_parse6(struct icmp_segment *s, uint32_t flow, uint8_t hops)
 	memcpy(ip + 8, &s->from.in6.sin6_addr, 16);
 	memcpy(ip + 24, &s->to.in6.sin6_addr, 16);
 	s->length += IP6_HEADER;
-	parse_tcp(s, ip + IP6_HEADER, &s->from.in6.sin6_port, &s->to.in6.sin6_port);
+	parse_tcp(s, IP6_HEADER, &s->from.in6.sin6_port, &s->to.in6.sin6_port);
 	return true;
 }

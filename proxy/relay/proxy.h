@@ -15,7 +15,7 @@ struct proxy {
 	struct event *retry; /* after EMFILE */
 	bool started, listening, closing;
 	struct rejecter *rejecter; /* NULL: it answers nothing with ICMP */
-	int64_t starved_ns; /* no descriptors: when that was last seen; 0: there are */
+	int64_t starved_ns;        /* no descriptors: when that was last seen; 0: there are */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;
 	/* The upstream's addresses, in the order to try; until expires_ns for a name. */

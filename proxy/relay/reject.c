@@ -33,11 +33,10 @@ static bool may_answer(struct rejecter *r)
 
 static void segment_arrived(struct rejecter *r, const struct icmp_segment *s)
 {
-	const struct proxy *p = r->proxy;
+	struct proxy *p = r->proxy;
 	struct icmp_error how;
 
-	if (s->rst || !may_answer(r) ||
-	    !engine_rejects(&p->relay->engine, &p->door, &s->from.sa, s->length, &how))
+	if (s->rst || !engine_rejects(&p->relay->engine, &p->door, s, &how) || !may_answer(r))
 		return;
 	r->answers++;
 	icmp_answer(&r->icmp, s, &how);

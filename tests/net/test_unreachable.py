@@ -246,6 +246,64 @@ def test_it_amplifies_nothing(world, attempts=1500):
         assert within <= 200, f"{within} answers in a tenth of a second"
 
 
+SMALL = 1300
+
+
+@variants(relays=("splice",), privileges=("exact",))
+def test_packets_that_are_too_large(world, size=8 << 20):
+    """Dropped, and the sender is told the path's MTU, as by a router (RFC 1191, RFC 8201)."""
+    family = world.variant.family
+    level, option = {"v4": (socket.IPPROTO_IP, 14), "v6": (socket.IPPROTO_IPV6, 24)}[family]
+    capture = world.capture()
+    d = world.serve()
+    client, far = world.session()
+    fired = d.strike("unreachable", code="frag_needed", mtu=SMALL)
+    assert (fired["sessions"], fired["grade"]) == (1, "exact")
+    client.exchange(far)
+    new, new_far = world.session()
+    assert tshark(capture, family, "frame.number") == [], "small ones pass"
+    up, up_end = Pour(client.sock, size, "up"), Drink(far.sock)
+    down, down_end = Pour(far.sock, size, "down"), Drink(client.sock)
+    same(up, up_end)
+    same(down, down_end)
+    assert client.sock.getsockopt(level, option) == SMALL, "IP_MTU"
+    new.exchange(new_far, b"x" * 20000)
+    kind, number, field = {"v4": ("3", "4", "icmp.mtu"), "v6": ("2", "0", "icmpv6.mtu")}[family]
+    icmp = {"v4": "icmp", "v6": "icmpv6"}[family]
+    rows = tshark(capture, family, f"{icmp}.type", f"{icmp}.code", field)
+    assert rows and {tuple(row) for row in rows} == {(kind, number, str(SMALL))}
+    ip = {"v4": 40, "v6": 60}[family]
+    begin = d.events("segments.dropped", leg="client")[0]["mono_ns"]
+    assert any(p.length + ip <= SMALL for p in capture.packets(src=world.client_addr, after=begin))
+    d.lift()
+    assert raw_sockets(world) == 0
+    new.exchange(new_far, b"x" * 20000)
+
+
+@variants(relays=("copy",), privileges=("exact",))
+def test_who_does_not_listen_stays_in_the_black_hole(world):
+    """IP_PMTUDISC_INTERFACE: the kernel takes nobody's word for the path's MTU (ip(7))."""
+    level, option = {"v4": (socket.IPPROTO_IP, 10),
+                     "v6": (socket.IPPROTO_IPV6, 23)}[world.variant.family]
+    d = world.serve()
+    client, far = world.session()
+    client.sock.setsockopt(level, option, 4)
+    client.user_timeout(1)
+    d.strike("unreachable", code="frag_needed", mtu=SMALL)
+    client.exchange(far)
+    client.send(b"x" * 1400)
+    assert client.end(8) == "ETIMEDOUT"
+
+
+@FAMILIES
+def test_a_smaller_path_needs_the_filter(world):
+    d = world.serve()
+    d.change({"fault f": {"type": "unreachable", "proxy": "*", "code": "frag_needed"}},
+             "config.rejected")
+    assert [e["reason"] for e in d.events("fault.refused")] == [
+        "unreachable: code=frag_needed needs CAP_NET_ADMIN (socket filter): see deadpeer doctor"]
+
+
 @variants(("v4", "v6"), ("splice",), ("nobody",))
 def test_without_the_right_it_is_refused(world):
     why = "unreachable: needs CAP_NET_RAW to send ICMP: see deadpeer doctor"

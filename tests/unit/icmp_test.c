@@ -45,7 +45,10 @@ START_TEST(an_ipv4_segment_is_read)
 	ck_assert_uint_eq(ntohl(s.to.in.sin_addr.s_addr), 0x0a000002);
 	ck_assert_uint_eq(ntohs(s.from.in.sin_port), 0x1234);
 	ck_assert_uint_eq(ntohs(s.to.in.sin_port), 80);
-	ck_assert(s.syn && !s.rst);
+	ck_assert(s.syn && !s.rst && !s.data);
+	ck_assert_uint_eq(s.seq, 0xdeadbeef);
+	s.length++;
+	ck_assert(icmp_parse4(&s) && s.data);
 }
 END_TEST
 
@@ -102,10 +105,11 @@ START_TEST(an_ipv6_header_is_rebuilt)
 	ck_assert_uint_eq(s.length, 60);
 	ck_assert_uint_eq(ntohs(s.from.in6.sin6_port), 0x1234);
 	ck_assert_uint_eq(ntohs(s.to.in6.sin6_port), 80);
-	ck_assert(s.syn && !s.rst);
+	ck_assert(s.syn && !s.rst && !s.data);
+	ck_assert_uint_eq(s.seq, 0xdeadbeef);
 	segment6(&s); /* the kernel may hand over several segments as one (GRO) */
 	s.length = 70000;
-	ck_assert(icmp_parse6(&s, 0, 64));
+	ck_assert(icmp_parse6(&s, 0, 64) && s.data);
 	ck_assert_mem_eq(s.quote + 4, "\xff\xff", 2);
 }
 END_TEST

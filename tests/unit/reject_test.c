@@ -30,24 +30,31 @@ static void check_calls(const char *expected)
 	ck_assert_str_eq(fake_calls(w), expected);
 }
 
-/* How a segment of that address's port 0 is answered: the code's name, or "-". */
-static const char *answer_of(int n, const char *client, uint32_t length)
+/* How a segment from that address's port 0 is answered: the code's name, or "-". */
+static const char *answer_to(int n, const char *client, struct icmp_segment s)
 {
-	union sockaddr_ip peer = { .in = { .sin_family = AF_INET } };
 	struct icmp_error how;
 
-	if (inet_pton(AF_INET, client, &peer.in.sin_addr) != 1) {
-		peer.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
-		ck_assert_int_eq(inet_pton(AF_INET6, client, &peer.in6.sin6_addr), 1);
+	s.from.in.sin_family = AF_INET;
+	if (inet_pton(AF_INET, client, &s.from.in.sin_addr) != 1) {
+		s.from.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
+		ck_assert_int_eq(inet_pton(AF_INET6, client, &s.from.in6.sin6_addr), 1);
 	}
-	if (!engine_rejects(&w->engine, &door(n)->door, &peer.sa, length, &how))
+	if (!engine_rejects(&w->engine, &door(n)->door, &s, &how))
 		return "-";
 	return icmp_code_names[how.code];
 }
 
 static const char *answer(const char *client)
 {
-	return answer_of(0, client, 60);
+	return answer_to(0, client, (struct icmp_segment){ .length = 60, .syn = true });
+}
+
+/* To data of the session 10.0.0.1. */
+static const char *answer_data(uint32_t seq, uint32_t length)
+{
+	return answer_to(
+	    0, "10.0.0.1", (struct icmp_segment){ .seq = seq, .length = length, .data = true });
 }
 
 #define STRUCK "a reject=on; a gate=silent; 1.client silence=both; 1 hold=both"
@@ -164,7 +171,73 @@ START_TEST(doors_come_while_it_is_active)
 	fake_door_add(door(1));
 	check_calls("b reject=on; b gate=silent");
 	ck_assert_str_eq(answer("10.0.0.1"), "-");
-	ck_assert_str_eq(answer_of(1, "10.0.0.1", 60), "host");
+	ck_assert_str_eq(answer_to(1, "10.0.0.1", (struct icmp_segment){ .length = 60 }), "host");
+}
+END_TEST
+
+START_TEST(only_large_packets_until_the_sender_has_learnt)
+{
+	struct fault *f;
+
+	fake_open(door(0), "10.0.0.1");
+	f = fake_arm(w, "unreachable code=frag_needed mtu=1400 other=abort");
+	check_calls("a reject=on; 1.client sieve=mtu=1400");
+	ck_assert_str_eq(answer("10.0.0.2"), "-");
+	ck_assert_str_eq(answer_data(500, 1400), "-");
+	ck_assert_str_eq(answer_data(2000, 1401), "frag_needed");
+	ck_assert_str_eq(answer_data(1000, 5000), "frag_needed"); /* they may come in any order */
+	ck_assert_str_eq(answer_data(3000, 1500), "frag_needed");
+	ck_assert_str_eq(answer_data(900, 1000), "-");
+	ck_assert_str_eq(answer_data(2000, 1000), "-"); /* not the first of them yet */
+	ck_assert_str_eq(answer("10.0.0.1"), "-");
+	check_calls("");
+	ck_assert_str_eq(answer_data(1000, 1400), "-");
+	check_calls("1.client sieve=none");
+	ck_assert_str_eq(answer_data(4000, 9000), "-"); /* several that fit */
+	fake_lift(w, f);
+	check_calls("a reject=off");
+}
+END_TEST
+
+START_TEST(large_packets_around_the_end_of_sequence_numbers)
+{
+	fake_open(door(0), "10.0.0.1");
+	fake_arm(w, "unreachable code=frag_needed");
+	fake_calls(w);
+	ck_assert_str_eq(answer_data(5, 1281), "frag_needed");
+	ck_assert_str_eq(answer_data(UINT32_MAX - 5, 1281), "frag_needed");
+	ck_assert_str_eq(answer_data(5, 1000), "-");
+	check_calls("");
+	ck_assert_str_eq(answer_data(UINT32_MAX - 5, 1000), "-");
+	check_calls("1.client sieve=none");
+}
+END_TEST
+
+START_TEST(the_first_that_fits_was_missed)
+{
+	fake_open(door(0), "10.0.0.1");
+	fake_arm(w, "unreachable code=frag_needed");
+	fake_calls(w);
+	ck_assert_str_eq(answer_data(9000, 1280), "-"); /* by chance: nothing was said yet */
+	check_calls("");
+	ck_assert_str_eq(answer_data(1000, 1281), "frag_needed");
+	ck_assert_str_eq(answer_data(8000, 1279), "-");
+	check_calls("");
+	ck_assert_str_eq(answer_data(9000, 1280), "-");
+	check_calls("1.client sieve=none");
+}
+END_TEST
+
+START_TEST(large_packets_until_it_is_lifted)
+{
+	struct fault *f;
+
+	fake_open(door(0), "10.0.0.1");
+	f = fake_arm(w, "unreachable code=frag_needed");
+	ck_assert_str_eq(answer_data(5, 1281), "frag_needed");
+	fake_lift(w, f);
+	check_calls("a reject=on; 1.client sieve=mtu=1280; 1.client sieve=none; a reject=off");
+	ck_assert_str_eq(answer_data(5, 1281), "-");
 }
 END_TEST
 
@@ -197,6 +270,11 @@ START_TEST(without_the_right_it_is_refused)
 	ck_assert_str_eq(refusal("unreachable"),
 	    "unreachable: needs CAP_NET_RAW to send ICMP: see deadpeer doctor");
 	ck_assert_ptr_null(refusal("partition"));
+	w->wire.powers[WIRE_V4] = WIRE_ICMP | WIRE_SIGNATURE;
+	ck_assert_ptr_null(refusal("unreachable"));
+	ck_assert_str_eq(refusal("unreachable code=frag_needed"),
+	    "unreachable: code=frag_needed needs CAP_NET_ADMIN (socket filter): see deadpeer "
+	    "doctor");
 	door(0)->door.family[LEG_CLIENT] = AF_INET6;
 	ck_assert_ptr_null(refusal("unreachable"));
 	w->wire.powers[WIRE_V6] = WIRE_ICMP;
@@ -220,6 +298,10 @@ Suite *reject_suite(void)
 	tcase_add_test(c, a_range_alone);
 	tcase_add_test(c, of_several_the_first_armed_answers);
 	tcase_add_test(c, doors_come_while_it_is_active);
+	tcase_add_test(c, only_large_packets_until_the_sender_has_learnt);
+	tcase_add_test(c, large_packets_around_the_end_of_sequence_numbers);
+	tcase_add_test(c, the_first_that_fits_was_missed);
+	tcase_add_test(c, large_packets_until_it_is_lifted);
 	tcase_add_test(c, a_door_that_cannot);
 	tcase_add_test(c, without_the_right_it_is_refused);
 	suite_add_tcase(s, c);
