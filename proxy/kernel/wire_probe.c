@@ -278,10 +278,10 @@ static bool hears_error(struct bench *b, const struct icmp *i)
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	while (poll(&p, 1, 1) == 0 && mono_now_ns() < deadline) {
+	do {
 		while (icmp_hear(i, b->family, &s) > 0)
 			(void)icmp_answer(i, &s, &host);
-	}
+	} while (poll(&p, 1, 1) == 0 && mono_now_ns() < deadline);
 	return getsockopt(b->theirs, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
 	       error == EHOSTUNREACH;
 }

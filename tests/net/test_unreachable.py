@@ -79,9 +79,13 @@ def test_connect_fails_at_once_and_says_why(world):
 
 @FAMILIES
 def test_what_is_on_the_cable(world):
-    """Type, code, a right checksum, addresses, and the segment that it is about."""
+    """Type, code, a right checksum, the address that was asked (not the host's first one), and the
+    segment that it is about."""
     family = world.variant.family
-    d = world.serve()
+    asked = {"v4": "10.9.1.88", "v6": "fd09:1::88"}[family]
+    length = {"v4": "24 dev eth0", "v6": "64 dev eth0 nodad"}[family]
+    world.lab.host.ip(f"addr add {asked}/{length}")
+    d = world.serve(proxy={"listen": f"[{asked}]:0" if family == "v6" else f"{asked}:0"})
     port = d.address()[1]
     wanted, seen = [], []
     for code, (word, kind, number) in CODES[family].items():
@@ -92,15 +96,14 @@ def test_what_is_on_the_cable(world):
         observe(peer, seconds=5, until_settled=True)
         assert peer.words == (word,)
         d.lift()
-        assert not capture.packets(src=world.host_addr, sport=port), "TCP answered, too"
+        assert not capture.packets(src=asked), "TCP answered, too"
         syn = capture.packets(src=world.client_addr, dport=port)[0]
         ip, icmp = {"v4": ("ip", "icmp"), "v6": ("ipv6", "icmpv6")}[family]
         rows = tshark(capture, family, f"{icmp}.type", f"{icmp}.code", f"{icmp}.checksum.status",
                       f"{ip}.src", f"{ip}.dst", "tcp.srcport", "tcp.dstport", "tcp.seq")
         seen.append(rows[0])
         wanted.append([str(kind), str(number), "1",
-                       f"{world.host_addr},{world.client_addr}",
-                       f"{world.client_addr},{world.host_addr}",
+                       f"{asked},{world.client_addr}", f"{world.client_addr},{asked}",
                        str(own), str(port), str(syn.seq)])
     assert seen == wanted
 
@@ -188,6 +191,27 @@ def test_one_session_alone(world):
     world.session()
     ports = {row[0] for row in tshark(capture, family, "tcp.srcport")}
     assert ports == {str(second_port)}
+
+
+@FAMILIES
+def test_a_reset_is_not_answered(world):
+    """RFC 1122, 3.2.2, asks for no errors about errors; a router would not know of this one, but
+    nobody is left to be told."""
+    capture = world.capture()
+    d = world.serve()
+    client, _ = world.session()
+    port = client.sock.getsockname()[1]
+    d.strike("unreachable")
+    client.send(b"?")
+    icmp = lambda: tshark(capture, world.variant.family, "tcp.srcport", "tcp.len")
+    wait_until(icmp, 5, "an answer to the data")
+    client.abort()
+    resets = lambda: [p for p in capture.packets(sport=port) if "R" in p.flags]
+    wait_until(resets, 5, "the reset")
+    assert connect_error(world) == "EHOSTUNREACH"  # whatever was to be said has been
+    told = resets()[0]
+    before = [p for p in capture.packets(sport=port) if p.mono_ns < told.mono_ns and p.length]
+    assert len([row for row in icmp() if row[0] == str(port)]) <= len(before)
 
 
 @FAMILIES
@@ -282,12 +306,12 @@ def test_packets_that_are_too_large(world, size=8 << 20):
 
 @variants(relays=("copy",), privileges=("exact",))
 def test_who_does_not_listen_stays_in_the_black_hole(world):
-    """IP_PMTUDISC_INTERFACE: the kernel takes nobody's word for the path's MTU (ip(7))."""
-    level, option = {"v4": (socket.IPPROTO_IP, 10),
-                     "v6": (socket.IPPROTO_IPV6, 23)}[world.variant.family]
+    """Its kernel takes nobody's word for the path's MTU: a locked route, IPV6_PMTUDISC_INTERFACE."""
+    world.lab.client.ip("route replace 10.9.1.0/24 dev eth0 src 10.9.1.1 mtu lock 1500")
     d = world.serve()
     client, far = world.session()
-    client.sock.setsockopt(level, option, 4)
+    if world.variant.family == "v6":
+        client.sock.setsockopt(socket.IPPROTO_IPV6, 23, 4)
     client.user_timeout(1)
     d.strike("unreachable", code="frag_needed", mtu=SMALL)
     client.exchange(far)
