@@ -195,8 +195,7 @@ def test_one_session_alone(world):
 
 @FAMILIES
 def test_a_reset_is_not_answered(world):
-    """RFC 1122, 3.2.2, asks for no errors about errors; a router would not know of this one, but
-    nobody is left to be told."""
+    """Nobody is left who could be told."""
     capture = world.capture()
     d = world.serve()
     client, _ = world.session()
