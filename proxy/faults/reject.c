@@ -142,6 +142,14 @@ static bool rejects_large(
 	return true;
 }
 
+static bool rejects(struct fault *f, const struct door *d, const struct icmp_segment *s,
+    const struct icmp_error *how)
+{
+	if (how->code == ICMP_SAYS_FRAG)
+		return rejects_large(f, d, s, how->mtu);
+	return rejects_silent(f, d, s);
+}
+
 bool engine_rejects(
     struct engine *e, struct door *d, const struct icmp_segment *s, struct icmp_error *how)
 {
@@ -151,8 +159,7 @@ bool engine_rejects(
 		if (!rejects_at(f, d))
 			continue;
 		*how = f->ops->rejects(f->spec);
-		if (how->code == ICMP_SAYS_FRAG ? rejects_large(f, d, s, how->mtu)
-						: rejects_silent(f, d, s))
+		if (rejects(f, d, s, how))
 			return true;
 	}
 	return false;
