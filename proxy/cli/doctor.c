@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define FAULTS_MAX 32
-#define N_POWERS   5
+#define N_POWERS   6
 
 static const char help[] =
     "usage: deadpeer doctor [--json]\n"
@@ -51,6 +51,7 @@ static const struct {
 	{ "signature", "silent both ways to the peer's kernel (TCP_MD5SIG)" },
 	{ "minttl", "deaf: what was in flight still leaves (IP_MINTTL)" },
 	{ "mute", "one-way cuts outwards (source route)" },
+	{ "icmp", "hosts that are unreachable (ICMP errors)" },
 };
 
 static const struct {
@@ -74,6 +75,7 @@ struct examination {
 	size_t n_faults;
 	bool good;           /* every fault, without further keys, at equivalent or better */
 	bool sieves;         /* those that drop some packets are possible, too */
+	bool rejects;        /* and those that send ICMP */
 	const char *missing; /* wire_advice() */
 	uint32_t capabilities;
 	char
@@ -148,6 +150,24 @@ static void add_sieve(struct examination *x, const struct fault_ops *ops)
 	}
 }
 
+/* As good as its silence, where there is ICMP at all; and no part of the verdict either. */
+static void add_reject(struct examination *x, const struct fault_ops *ops, const unsigned dirs[2])
+{
+	struct diagnosis *d = &x->faults[x->n_faults];
+
+	if (x->n_faults == FAULTS_MAX)
+		return;
+	x->n_faults++;
+	d->fault = ops->type.name;
+	for (int f = 0; f < WIRE_FAMILIES; f++) {
+		bool can = x->wire.powers[f] & WIRE_ICMP;
+
+		d->grade[f] = can ? fault_grade(&x->wire, families[f].family, dirs[LEG_CLIENT])
+				  : GRADE_REFUSED;
+		x->rejects &= can || !x->wire.has[f];
+	}
+}
+
 /* Each fault of the catalogue with its defaults, then the one-way cut, which needs another power on
  * each leg. False: no memory. */
 static bool diagnose_faults(struct examination *x)
@@ -156,7 +176,7 @@ static bool diagnose_faults(struct examination *x)
 	struct config *c = config_new();
 
 	x->good = x->wire.has[WIRE_V4] || x->wire.has[WIRE_V6];
-	x->sieves = x->good;
+	x->sieves = x->rejects = x->good;
 	for (size_t i = 0; c && catalogue[i]; i++) {
 		struct fault_spec *s =
 		    config_add_fault(c, catalogue[i]->type.name, catalogue_types[i]);
@@ -173,6 +193,8 @@ static bool diagnose_faults(struct examination *x)
 			dirs[leg] = ops->dirs(&act, leg);
 		if (catalogue_types[i]->needs_filter)
 			add_sieve(x, catalogue[i]);
+		else if (catalogue_types[i]->needs_raw)
+			add_reject(x, catalogue[i], dirs);
 		else
 			add_diagnosis(x, catalogue[i]->type.name, NULL, dirs);
 	}
@@ -305,6 +327,8 @@ static void print_verdict(const struct examination *x)
 		    : "Not every fault is possible at grade equivalent or better.");
 	if (!x->sieves)
 		puts("This leaves out those that drop some packets and need the power filter.");
+	if (!x->rejects)
+		puts("This leaves out unreachable, which needs the power icmp.");
 	if (x->missing)
 		printf("For more, grant %s:  %s\n", x->missing, x->grant);
 }

@@ -18,6 +18,7 @@
 	X(max_connections) \
 	X(accept_queue_full) \
 	X(connect_delay) \
+	X(unreachable) \
 	X(packet_loss) \
 	X(mtu_blackhole) \
 	X(ack_loss) \

@@ -207,6 +207,7 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
 			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_ranges(f, d))
@@ -220,6 +221,7 @@ void engine_door_changed(struct engine *e, struct door *d)
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
 			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (f->ranged)
@@ -316,6 +318,7 @@ static void fault_over(struct fault *f)
 {
 	f->state = FAULT_OVER;
 	fault_gates(f);
+	fault_rejects(f);
 }
 
 static void fault_activate(struct fault *f, int64_t now_ns)
@@ -324,6 +327,7 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 
 	f->state = FAULT_ACTIVE;
 	f->active_ns = now_ns;
+	fault_rejects(f);
 	if (fault_has_triggers(f->spec)) {
 		fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 		fault_start_triggers(f, now_ns);
@@ -423,6 +427,8 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *aske
 		return sieve_refuses(e, s, d, buf, size);
 	if (!fault_spec_needs_wire(s) || !fault_spec_covers(s, d->spec))
 		return NULL;
+	if (s->type->needs_raw && reject_refuses(e, s, d, buf, size))
+		return buf;
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		sa_family_t family = d->family[leg];
 

@@ -114,6 +114,11 @@ void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t no
 /* A leg was connected after the session had been struck: it gets what the faults want of it. */
 void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns);
 
+/* True: this segment, which has arrived at this door and is not RST, is to be answered with ICMP,
+ * as *how says. */
+bool engine_rejects(
+    struct engine *e, struct door *d, const struct icmp_segment *s, struct icmp_error *how);
+
 /* When engine_tick() wants to be called next; INT64_MAX: never. */
 int64_t engine_deadline(const struct engine *e);
 void engine_tick(struct engine *e, int64_t now_ns);

@@ -17,6 +17,7 @@
  */
 #pragma once
 #include "faults/target.h"
+#include "kernel/icmp.h"
 #include "model/spec.h"
 
 struct engine;
@@ -70,6 +71,8 @@ struct fault_ops {
 	unsigned (*flows)(const struct fault_spec *s);
 	/* What it cuts on a dying leg, for the grade; NULL: nothing. */
 	unsigned (*dirs)(const struct fault_spec *s, enum leg leg);
+	/* The ICMP error that the segments of those it strikes are answered with; NULL: none. */
+	struct icmp_error (*rejects)(const struct fault_spec *s);
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */
 	void (*settle)(struct run *r); /* what makes it last, after all were armed; NULL: nothing */
 	void (*tell)(struct run *r);   /* what the living are told, after all were settled; NULL */
@@ -106,6 +109,8 @@ struct run {
 	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
 	int64_t dial_ns;         /* wish: the upstream is not dialled before; 0: none */
 	bool settled, told;      /* settle, tell were done */
+	bool answered;           /* a packet that was too large was, and ... */
+	uint32_t answered_seq;   /* ... where the first of them began (reject.c) */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
 	uint32_t drops[LEGS];    /* told so far */

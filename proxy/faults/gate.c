@@ -10,7 +10,7 @@ enum gate fault_gate(const struct fault *f)
 {
 	enum gate gate = GATE_OPEN;
 
-	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
+	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1 || reject_passes(f->spec))
 		return GATE_OPEN;
 	if (f->state == FAULT_ACTIVE)
 		gate = f->ops->gate;

@@ -31,6 +31,15 @@ void gate_crowds(struct engine *e); /* all doors anew: sessions have come or gon
 /* It keeps its clients' range silent at this door. */
 bool fault_ranges(const struct fault *f, const struct door *d);
 
+/* Its doors answer with ICMP while it is active (reject.c). */
+void fault_rejects(struct fault *f);
+/* It is silent to nobody: only packets that are too large are dropped. */
+bool reject_passes(const struct fault_spec *s);
+/* As engine_refuses(), for types that send ICMP. */
+const char *reject_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size);
+void door_rejects(struct engine *e, struct door *d);
+
 /* One more session at this door; returns how many. 0: no memory to count. */
 uint64_t fault_count(struct fault *f, const struct door *d);
 void fault_forget(struct fault *f, const struct door *d);

@@ -86,6 +86,9 @@ struct door_ops {
 	enum grade (*range)(struct door *d, const struct cidr *clients, bool silent);
 	/* Segments dropped; counts from 0 anew with each GATE_SILENT. */
 	uint32_t (*drops)(struct door *d);
+	/* Segments that arrive are answered with ICMP where engine_rejects() says so, or no longer.
+	 * False: that is not possible. */
+	bool (*reject)(struct door *d, bool on);
 	/* The peer's address, for `clients`. */
 	const struct sockaddr *(*client)(const struct target *t);
 };
@@ -103,6 +106,7 @@ struct door {
 	uint64_t
 	    open; /* sessions that carry bytes, or will: engine_session_done() was not called */
 	uint32_t drops_told;
+	bool rejecting; /* what ops->reject was told */
 	TAILQ_HEAD(, target) targets;
 	TAILQ_ENTRY(door) in_engine;
 };

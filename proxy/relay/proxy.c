@@ -261,6 +261,7 @@ const struct door_ops proxy_door_ops = {
 	.gate = door_gate,
 	.range = door_range,
 	.drops = door_drops,
+	.reject = proxy_reject,
 	.client = door_client,
 };
 
@@ -403,6 +404,7 @@ void proxy_stop(struct proxy *p, const char *reason)
 			    json_pack("{s:s, s:s}", "proxy", p->spec->name, "reason", reason));
 	}
 	proxy_close_listener(p);
+	proxy_reject(&p->door, false);
 	if (p->retry)
 		event_free(p->retry);
 	proxy_spec_free(p->spec);

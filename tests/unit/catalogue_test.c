@@ -22,6 +22,7 @@ static const char *const wanted[] = {
 	"max_connections",
 	"accept_queue_full",
 	"connect_delay",
+	"unreachable",
 	"packet_loss",
 	"mtu_blackhole",
 	"ack_loss",

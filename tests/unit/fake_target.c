@@ -344,7 +344,15 @@ static const struct sockaddr *door_client(const struct target *t)
 	return &((const struct fake_target *)t)->client.sa;
 }
 
-static const struct door_ops door_ops = { gate, range, door_drops, door_client };
+static bool reject(struct door *door, bool on)
+{
+	struct fake_door *d = (struct fake_door *)door;
+
+	note(d->world, "%s reject=%s", door->spec->name, on ? "on" : "off");
+	return !d->cannot_reject;
+}
+
+static const struct door_ops door_ops = { gate, range, door_drops, reject, door_client };
 
 struct fake_door *fake_door(struct fake_world *w, const char *name, const char *host)
 {
@@ -387,8 +395,8 @@ struct fake_world *fake_world_new(void)
 	struct fake_world *w = calloc(1, sizeof(*w));
 
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
-		w->wire.powers[f] =
-		    WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE | WIRE_MINTTL | WIRE_MUTE;
+		w->wire.powers[f] = WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE | WIRE_MINTTL |
+				    WIRE_MUTE | WIRE_ICMP;
 		w->wire.has[f] = true;
 	}
 	w->timeline.watch = watch;

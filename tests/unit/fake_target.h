@@ -19,6 +19,7 @@ struct fake_door {
 	enum grade grade; /* what gate and range answer */
 	uint32_t drops;
 	uint64_t sessions;
+	bool cannot_reject;
 	unsigned queued; /* connections in the accept queue: GATE_SILENT drains them */
 };
 

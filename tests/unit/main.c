@@ -28,6 +28,8 @@
 	X(presets) \
 	X(engine) \
 	X(tell) \
+	X(icmp) \
+	X(reject) \
 	X(walk) \
 	X(stream) \
 	X(latency) \
