@@ -18,36 +18,10 @@
  * machine too busy to run its timers is later still. Other systems' rules are estimates.
  */
 #pragma once
+#include "model/predict_settings.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum predict_os { PREDICT_LINUX, PREDICT_MACOS, PREDICT_WINDOWS, PREDICT_FREEBSD };
-extern const char *const predict_os_names[]; /* "linux" ..., NULL; the same with all names here */
-
-/* Durations in nanoseconds; 0: none, unless told otherwise. */
-struct predict_settings {
-	int os;         /* enum predict_os */
-	bool keepalive; /* SO_KEEPALIVE */
-	int64_t keep_idle_ns, keep_interval_ns;
-	uint64_t keep_count;
-	int64_t user_timeout_ns; /* TCP_USER_TIMEOUT */
-	uint64_t retries2;       /* Linux: a time by the model; others: a count */
-	uint64_t syn_retries;    /* or TCP_SYNCNT */
-	uint64_t syn_linear;     /* tcp_syn_linear_timeouts */
-	int64_t rtt_ns;
-	int64_t rto_ns;     /* the connection's own; 0: rtt + rto_min */
-	int64_t rto_min_ns; /* least variance term of the RTO (tcp_rto_min_us) */
-	int64_t rto_max_ns; /* tcp_rto_max_ms */
-	int64_t rto_top_ns; /* what a first RTO may be at most; 0: exactly as above */
-	int64_t syn_rto_ns; /* before anything was measured: 1 s */
-	int64_t connect_limit_ns; /* 0: by syn_retries */
-	int64_t tick_ns;          /* 1/HZ: how late timers are; 0: never */
-	int64_t deadline_ns;      /* the application's own, for an answer or a connection */
-};
-
-/* The system's defaults. Everything but Linux is an estimate. */
-void predict_preset(struct predict_settings *s, enum predict_os os);
 
 enum predict_death {
 	PREDICT_POWER_LOSS,
@@ -74,7 +48,7 @@ extern const char *const predict_when_names[];
 enum predict_forget { PREDICT_DROP, PREDICT_RST_NEXT, PREDICT_RST_BOTH, PREDICT_FIN };
 extern const char *const predict_forget_names[];
 
-/* How it dies. */
+/* How it dies. Durations in nanoseconds. */
 struct predict_fate {
 	int64_t back_after_ns;    /* reboot: its kernel answers again */
 	int64_t service_delay_ns; /* ... and somebody listens so long after that */
@@ -82,7 +56,7 @@ struct predict_fate {
 	int64_t forget_after_ns;  /* idle_timeout */
 	int forget;               /* enum predict_forget */
 	int64_t already_ns;       /* idle, waiting: since the peer's last segment; blocked: since
-	                           * the window closed. At the death */
+				   * the window closed. At the death */
 };
 
 enum predict_outcome {
@@ -119,8 +93,13 @@ enum predict_from {
 };
 extern const char *const predict_from_names[];
 
-enum predict_sent { PREDICT_SENT_NOTHING, PREDICT_SENT_DATA, PREDICT_SENT_PROBES,
-	PREDICT_SENT_SYNS, PREDICT_SENT_WINDOW_PROBES };
+enum predict_sent {
+	PREDICT_SENT_NOTHING,
+	PREDICT_SENT_DATA,
+	PREDICT_SENT_PROBES,
+	PREDICT_SENT_SYNS,
+	PREDICT_SENT_WINDOW_PROBES
+};
 extern const char *const predict_sent_names[];
 
 /* A timer's firing: what is sent then, and when, after the death. */
@@ -133,8 +112,8 @@ struct predict_row {
 struct prediction {
 	enum predict_outcome outcome;
 	enum predict_by by;
-	int error;                /* errno; 0: EOF, or the application's own */
-	int64_t model_ns;         /* the textbook's figure */
+	int error;        /* errno; 0: EOF, or the application's own */
+	int64_t model_ns; /* the textbook's figure */
 	int64_t low_ns, high_ns;
 	enum predict_from from;   /* what all times are counted from */
 	bool either;              /* two things race; the other may come first */

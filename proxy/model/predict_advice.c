@@ -41,7 +41,8 @@ static void advise_never(const struct subject *x, char *buf, size_t size)
 		    "waiting for an answer is never noticed: set a deadline for it, or turn "
 		    "keepalive on");
 	else
-		snprintf(buf, size, "idle connections are never noticed: turn keepalive on or ping");
+		snprintf(
+		    buf, size, "idle connections are never noticed: turn keepalive on or ping");
 }
 
 static bool hangs(const struct subject *x)
@@ -123,6 +124,15 @@ static void advise_forgets(const struct subject *x, char *buf, size_t size)
 	    units_format_duration(after, sizeof(after), x->f->forget_after_ns));
 }
 
+/* What ends a wait for an acknowledgement there. */
+static const char *user_timeout_of(const struct predict_settings *s)
+{
+	static const char *const names[] = { "TCP_USER_TIMEOUT", "TCP_RXT_CONNDROPTIME",
+		"TCP_MAXRT", "" };
+
+	return names[s->os];
+}
+
 static bool waits_long_for_ack(const struct subject *x)
 {
 	return x->p->by == PREDICT_BY_RETRIES && x->p->model_ns > LONG_SEND_NS;
@@ -130,8 +140,9 @@ static bool waits_long_for_ack(const struct subject *x)
 
 static void advise_ack(const struct subject *x, char *buf, size_t size)
 {
-	snprintf(buf, size, "%sset TCP_USER_TIMEOUT, or a deadline for the answer",
-	    x->s->keepalive ? "keepalive is silent while data is in flight: " : "");
+	snprintf(buf, size, "%sset %s%sa deadline for the answer",
+	    x->s->keepalive ? "keepalive is silent while data is in flight: " : "",
+	    user_timeout_of(x->s), *user_timeout_of(x->s) ? ", or " : "");
 }
 
 static bool connects_long(const struct subject *x)
@@ -142,8 +153,8 @@ static bool connects_long(const struct subject *x)
 
 static void advise_connect(const struct subject *x, char *buf, size_t size)
 {
-	(void)x;
-	snprintf(buf, size, "give connect a deadline, or set TCP_SYNCNT or TCP_USER_TIMEOUT");
+	snprintf(buf, size, "give connect a deadline%s",
+	    x->s->os == PREDICT_LINUX ? ", or set TCP_SYNCNT or TCP_USER_TIMEOUT" : "");
 }
 
 static bool probes_late(const struct subject *x)
@@ -182,8 +193,9 @@ static bool is_unread(const struct subject *x)
 static void advise_unread(const struct subject *x, char *buf, size_t size)
 {
 	(void)x;
-	snprintf(buf, size, "only who reads or polls sees EOF: check a pooled connection before "
-			    "it is used");
+	snprintf(buf, size,
+	    "only who reads or polls sees EOF: check a pooled connection before "
+	    "it is used");
 }
 
 static bool is_unknown(const struct subject *x)

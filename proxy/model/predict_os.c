@@ -1,11 +1,11 @@
 /*
- * What each system does by itself. Linux: its documented defaults (tcp(7), ip-sysctl). The others are
- * estimates from their documentation: XNU's and FreeBSD's tcp_timer.h (RTO 30 ms + 200 ms slop to
- * 64 s, 12 retransmissions, connections 75 s, keepalive 75 s x 8), Windows' TcpMaxDataRetransmissions
- * 5, 3 SYNs in 21 s, and 10 keepalive probes 1 s apart.
+ * What each system does by itself. Linux: its documented defaults (tcp(7), ip-sysctl). The others
+ * are estimates from their documentation: XNU's and FreeBSD's tcp_timer.h (RTO 30 ms + 200 ms slop
+ * to 64 s, 12 retransmissions, connections 75 s, keepalive 75 s x 8), Windows'
+ * TcpMaxDataRetransmissions 5, 3 SYNs in 21 s, and 10 keepalive probes 1 s apart.
  */
 #include "base/mono.h"
-#include "model/predict.h"
+#include "model/predict_settings.h"
 
 const char *const predict_os_names[] = { "linux", "macos", "windows", "freebsd", NULL };
 

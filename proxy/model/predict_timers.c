@@ -105,11 +105,11 @@ static bool is_cut(const struct walk *w, struct moment *end)
 	const int64_t left = p->limit_ns - (w->at.model - p->start.model);
 	int64_t late;
 
-	if (!p->exact || wait < left)
+	if (!p->exact || !p->limit_ns || wait < left)
 		return false;
 	late = timers_late(most(least(wait, p->limit_ns), 1), p->tick_ns);
-	end->model = most(w->at.model, p->start.model + p->limit_ns);
 	end->low = most(p->first.low, p->start.low + p->limit_ns);
+	end->model = most(end->low, p->start.model + p->limit_ns);
 	end->high = most(w->at.high, p->start.high + p->limit_ns) + late;
 	return true;
 }
@@ -138,8 +138,8 @@ static int64_t latest(const struct walk *w)
 {
 	const int64_t wait = waits_of(w->plan, w->n).high;
 
-	return least(w->at.high, w->plan->start.high + w->plan->limit_ns + wait +
-				     timers_late(wait, w->plan->tick_ns));
+	return least(w->at.high,
+	    w->plan->start.high + w->plan->limit_ns + wait + timers_late(wait, w->plan->tick_ns));
 }
 
 static bool finish(struct moment *end, bool modelled, bool low_known, bool by_count)
@@ -167,8 +167,8 @@ bool timers_give_up(const struct plan *p, struct prediction *out, struct moment 
 		}
 		if (!low_known && (w.n >= p->count || may_expire(&w))) {
 			low_known = true;
-			end->low = w.n >= p->count ? w.at.low
-						   : most(w.at.low, p->start.low + p->limit_ns);
+			end->low =
+			    w.n >= p->count ? w.at.low : most(w.at.low, p->start.low + p->limit_ns);
 		}
 		if (w.n >= p->count || must_expire(&w)) {
 			end->high = w.n >= p->count ? w.at.high : latest(&w);

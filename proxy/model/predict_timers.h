@@ -13,17 +13,17 @@ struct moment {
  * base << min(n + skip - linear, doublings), at most max. */
 struct plan {
 	enum predict_sent sent;
-	struct moment first;  /* firing 0 */
-	struct moment start;  /* what `limit` is counted from */
-	struct moment base;   /* of the waits */
-	uint64_t skip;        /* so many firings came before */
-	bool lag;             /* ... or one fewer, if the timers were late */
-	uint64_t linear;      /* so many waits are not doubled */
-	uint64_t doublings;   /* the most */
-	int64_t max_ns;       /* of a wait */
-	int64_t limit_ns;     /* the first firing but firing 0 at or after it gives up; 0: none */
-	bool exact;           /* the last wait is cut down to the limit */
-	uint64_t count;       /* firing `count` gives up */
+	struct moment first; /* firing 0 */
+	struct moment start; /* what `limit` is counted from */
+	struct moment base;  /* of the waits */
+	uint64_t skip;       /* so many firings came before */
+	bool lag;            /* ... or one fewer, if the timers were late */
+	uint64_t linear;     /* so many waits are not doubled */
+	uint64_t doublings;  /* the most */
+	int64_t max_ns;      /* of a wait */
+	int64_t limit_ns;    /* the first firing but firing 0 at or after it gives up; 0: none */
+	bool exact;          /* the last wait is cut down to the limit */
+	uint64_t count;      /* firing `count` gives up */
 	int64_t tick_ns;
 };
 
