@@ -46,8 +46,10 @@ static const struct field rows[] = {
 	    .max = 86400 * 365 * NS_PER_S, .help = "idle_timeout: the middlebox forgets" },
 	{ "idle-mode", FIELD_CHOICE, F(forget), "drop", .choices = predict_forget_names,
 	    .help = "idle_timeout: drop, rst_next, rst_both or fin" },
-	{ "already", FIELD_DURATION, F(already_ns), .min = 0, .max = 86400 * 365 * NS_PER_S,
-	    .help = "how long it was idle, or blocked, before the death" },
+	{ "idle-for", FIELD_DURATION, F(idle_for_ns), .min = 0, .max = 86400 * 365 * NS_PER_S,
+	    .help = "how long nothing had come from the peer when it died" },
+	{ "blocked-for", FIELD_DURATION, F(blocked_for_ns), .min = 0, .max = 86400 * 365 * NS_PER_S,
+	    .help = "how long the peer had not been reading when it died" },
 	{ 0 },
 };
 

@@ -54,7 +54,7 @@ static void apply_info(const struct tcp_info *info, struct predict_asked *asked)
 				   ? info->tcpi_last_data_recv
 				   : info->tcpi_last_ack_recv;
 
-	asked->f.already_ns = heard * NS_PER_MS;
+	asked->f.idle_for_ns = heard * NS_PER_MS;
 	asked->s.rtt_ns = info->tcpi_rtt * NS_PER_US;
 	if (!info->tcpi_backoff) /* else it is what it has grown to */
 		asked->s.rto_ns = info->tcpi_rto * NS_PER_US;

@@ -80,7 +80,7 @@ static bool nothing_in_flight(enum predict_when when)
 /* Since the last segment of a peer that answered probes until it died. */
 static int64_t heard_before(const struct question *q)
 {
-	const int64_t already = q->f->already_ns;
+	const int64_t already = q->f->idle_for_ns;
 
 	return q->s->keepalive && q->s->keep_idle_ns ? already % q->s->keep_idle_ns : already;
 }
@@ -96,7 +96,7 @@ static bool plan_of(const struct question *q, struct plan *p)
 		*p = plan_syns(q->s);
 		return true;
 	case PREDICT_BLOCKED:
-		*p = plan_window(q->s, q->f->already_ns);
+		*p = plan_window(q->s, q->f->blocked_for_ns);
 		return true;
 	default:
 		*p = plan_keepalive(q->s, heard_before(q));
@@ -252,7 +252,7 @@ static void hang(const struct question *q)
 		say_never(q, PREDICT_ALIVE);
 		return;
 	}
-	p = plan_window(q->s, q->when == PREDICT_BLOCKED ? q->f->already_ns : 0);
+	p = plan_window(q->s, q->when == PREDICT_BLOCKED ? q->f->blocked_for_ns : 0);
 	p.count = UINT64_MAX;
 	timers_give_up(&p, q->out, &end);
 	say(q->out, PREDICT_NOTICED, PREDICT_BY_USER_TIMEOUT, ETIMEDOUT, end);
@@ -277,7 +277,7 @@ static void forgotten_silently(const struct question *q)
 	struct predict_fate since = *q->f;
 	struct question sooner = { q->s, &since, q->when, q->out };
 
-	since.already_ns = 0;
+	since.idle_for_ns = since.blocked_for_ns = 0;
 	silence(&sooner);
 }
 

@@ -55,8 +55,8 @@ struct predict_fate {
 	int64_t heal_after_ns;    /* partition; 0: never */
 	int64_t forget_after_ns;  /* idle_timeout */
 	int forget;               /* enum predict_forget */
-	int64_t already_ns;       /* idle, waiting: since the peer's last segment; blocked: since
-				   * the window closed. At the death */
+	int64_t idle_for_ns;      /* idle, waiting: the peer's last segment, so long before */
+	int64_t blocked_for_ns;   /* blocked: the window closed so long before */
 };
 
 enum predict_outcome {

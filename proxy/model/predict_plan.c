@@ -156,9 +156,9 @@ struct plan plan_window(const struct predict_settings *s, int64_t already_ns)
 	p.start.low -= already_ns;
 	p.start.high -= already_ns;
 	for (; at < already_ns; at += wait) {
-		const uint64_t n = ++p.skip < p.doublings ? p.skip : p.doublings;
-
-		for (wait = p.base.model; wait < p.max_ns && wait < p.base.model << n;)
+		p.skip++;
+		wait = p.base.model;
+		for (uint64_t n = 0; n < p.skip && n < p.doublings && wait < p.max_ns; n++)
 			wait *= 2;
 		wait = wait < p.max_ns ? wait : p.max_ns;
 	}

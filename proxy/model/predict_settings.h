@@ -3,6 +3,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum predict_os { PREDICT_LINUX, PREDICT_MACOS, PREDICT_WINDOWS, PREDICT_FREEBSD };

@@ -35,7 +35,8 @@
 	X(ports_file) \
 	X(resolve) \
 	X(docs) \
-	X(demo)
+	X(demo) \
+	X(predict)
 
 /* clang-format on */
 
