@@ -56,7 +56,7 @@ static void apply_info(const struct tcp_info *info, struct predict_asked *asked)
 
 	asked->f.idle_for_ns = heard * NS_PER_MS;
 	asked->s.rtt_ns = info->tcpi_rtt * NS_PER_US;
-	if (!info->tcpi_backoff) /* else it is what it has grown to */
+	if (!info->tcpi_retransmits) /* else it is what it has grown to */
 		asked->s.rto_ns = info->tcpi_rto * NS_PER_US;
 }
 
