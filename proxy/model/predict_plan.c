@@ -5,7 +5,8 @@
 #include "model/predict_plan.h"
 #include "base/mono.h"
 
-#define MODEL_RTO_NS (200 * NS_PER_MS) /* TCP_RTO_MIN, whatever the connection's own RTO is */
+#define MODEL_RTO_NS  (200 * NS_PER_MS) /* TCP_RTO_MIN, whatever the connection's own RTO is */
+#define RATE_LIMIT_NS (500 * NS_PER_MS)
 
 int64_t predict_model_timeout(uint64_t n, int64_t base_ns, int64_t max_ns)
 {
@@ -143,8 +144,20 @@ static struct plan plan_window_now(const struct predict_settings *s)
 	return p;
 }
 
+/* Firing n's wait, without an end to doubling but the plan's own. */
+static int64_t doubled(const struct plan *p, uint64_t n)
+{
+	int64_t wait = p->base.model;
+
+	for (uint64_t i = 0; i < n && i < p->doublings && wait < p->max_ns; i++)
+		wait *= 2;
+	return wait < p->max_ns ? wait : p->max_ns;
+}
+
 /* The same for a peer that answered the probes for a while before it died: they are as far apart
- * as they had become, and it may have died at any moment between two of them. */
+ * as they had become, and it may have died at any moment between two of them. The last one may have
+ * been left unanswered in life: a kernel answers such segments twice a second at most
+ * (tcp_invalid_ratelimit, tcp_oow_rate_limited()). */
 struct plan plan_window(const struct predict_settings *s, int64_t already_ns)
 {
 	struct plan p = plan_window_now(s);
@@ -155,13 +168,9 @@ struct plan plan_window(const struct predict_settings *s, int64_t already_ns)
 	p.start.model -= already_ns;
 	p.start.low -= already_ns;
 	p.start.high -= already_ns;
-	for (; at < already_ns; at += wait) {
-		p.skip++;
-		wait = p.base.model;
-		for (uint64_t n = 0; n < p.skip && n < p.doublings && wait < p.max_ns; n++)
-			wait *= 2;
-		wait = wait < p.max_ns ? wait : p.max_ns;
-	}
+	for (; at < already_ns; at += wait)
+		wait = doubled(&p, ++p.skip);
+	p.spare = p.skip >= 2 && doubled(&p, p.skip - 2) < RATE_LIMIT_NS;
 	p.lag = true;
 	p.first.model = at - already_ns;
 	p.first.low = 0;

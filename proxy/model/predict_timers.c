@@ -114,6 +114,11 @@ static bool is_cut(const struct walk *w, struct moment *end)
 	return true;
 }
 
+static bool may_count(const struct walk *w)
+{
+	return w->n + w->plan->spare >= w->plan->count;
+}
+
 /* What firing n may do and must do, by the time that has passed. */
 static bool may_expire(const struct walk *w)
 {
@@ -165,10 +170,10 @@ bool timers_give_up(const struct plan *p, struct prediction *out, struct moment 
 			end->model = w.at.model;
 			w.telling = false;
 		}
-		if (!low_known && (w.n >= p->count || may_expire(&w))) {
+		if (!low_known && (may_count(&w) || may_expire(&w))) {
 			low_known = true;
 			end->low =
-			    w.n >= p->count ? w.at.low : most(w.at.low, p->start.low + p->limit_ns);
+			    may_count(&w) ? w.at.low : most(w.at.low, p->start.low + p->limit_ns);
 		}
 		if (w.n >= p->count || must_expire(&w)) {
 			end->high = w.n >= p->count ? w.at.high : latest(&w);

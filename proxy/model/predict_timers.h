@@ -24,6 +24,7 @@ struct plan {
 	int64_t limit_ns;    /* the first firing but firing 0 at or after it gives up; 0: none */
 	bool exact;          /* the last wait is cut down to the limit */
 	uint64_t count;      /* firing `count` gives up */
+	uint64_t spare;      /* ... or perhaps so many firings sooner */
 	int64_t tick_ns;
 };
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -211,19 +212,22 @@ class Trial:
     def death(self):
         return DEATHS[self.row.proxy][0]
 
-    def fill(self, seconds=10):
-        """Until the peer's window is closed and everything sent is acknowledged."""
+    def fill(self, still=1, seconds=20):
+        """Until the peer's window is closed, everything sent is acknowledged, and it stays so:
+        what is behind the peer takes its time to fill."""
         self.peer.sock.setblocking(False)
-        deadline = time.monotonic() + seconds
+        deadline, acked = time.monotonic() + seconds, -1
         while time.monotonic() < deadline:
             try:
                 self.peer.sock.send(bytes(1 << 16))
             except BlockingIOError:
-                info = self.peer.info
-                if info.snd_wnd == 0 and info.unacked == 0:
-                    self.closed_ns = last_heard_ns(self.peer.sock)
-                    return
-                time.sleep(0.002)
+                pass
+            info = self.peer.info
+            if info.bytes_acked != acked or info.snd_wnd or info.unacked:
+                acked, self.closed_ns = info.bytes_acked, time.monotonic_ns()
+            elif time.monotonic_ns() - self.closed_ns > still * 1e9:
+                return
+            time.sleep(0.002)
         raise AssertionError(f"{self.row}: the window did not close")
 
     def strike(self, world, fired):
@@ -334,9 +338,8 @@ class Stage:
             t.far = self.keep(self.servers[t.row.proxy].accept())
             t.peer.exchange(t.far)
             t.row.set(t.peer)
-        for t in self.trials:
-            if t.row.when == "blocked":
-                t.fill()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Trial.fill, [t for t in self.trials if t.row.when == "blocked"]))
         for t in self.trials:
             if t.row.when == "waiting" or t.row.proxy.startswith("nat"):
                 t.peer.exchange(t.far)
