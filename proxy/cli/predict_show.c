@@ -233,8 +233,7 @@ static void print_line(struct page *page, const char *death, int when, const str
 
 	printf("  %-14s %-11s %s%-34s%s %-25s %s%s%s\n", death, predict_when_names[when], color,
 	    when_text(text, sizeof(text), p), *color ? "\033[0m" : "", by_text(p), sees_text(p),
-	    p->either ? " (or sooner or later, by what races it)" : "",
-	    timed ? since[p->from] : "");
+	    p->either ? " (a close race)" : "", timed ? since[p->from] : "");
 	remember(page, p);
 }
 

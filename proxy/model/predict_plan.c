@@ -29,7 +29,8 @@ static bool is_linux(const struct predict_settings *s)
  * (tcp_set_rto(), __tcp_set_rto()). */
 static struct moment rto_of(const struct predict_settings *s)
 {
-	const int64_t own = s->rto_ns ? s->rto_ns : s->rto_min_ns + s->rtt_ns;
+	const int64_t asked = s->rto_ns ? s->rto_ns : s->rto_min_ns + s->rtt_ns;
+	const int64_t own = asked < s->rto_max_ns ? asked : s->rto_max_ns;
 	struct moment rto = { own, own, own };
 
 	if (!s->rto_ns && s->tick_ns) {
