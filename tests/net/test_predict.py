@@ -455,6 +455,7 @@ def test_pid_tells_what_a_process_has_set(lan):
                   "connecting": "syn_retries"}, "3 SYNs more are over after 19 s"
     idle = next(p for p in subject["predictions"] if p["when"] == "idle")
     assert "one lost probe" in idle["advice"]
+    assert app.far.state == "ESTABLISHED", "looking disturbs nothing"
     # Flags win.
     [subject] = ask("--pid", app.pid, "--user-timeout", "0", "--keepalive", "off")["subjects"]
     assert not subject["settings"]["keepalive"] and subject["settings"]["user_timeout_s"] is None
@@ -463,7 +464,7 @@ def test_pid_tells_what_a_process_has_set(lan):
 
 @namespaces
 @BOTH
-def test_pid_sees_data_in_flight_and_its_far_end_untouched(lan):
+def test_connect_tells_what_is_in_flight(lan):
     app = lan.keep(App(lan, []))
     app.far.deaf()
     app.process.stdin.close()  # it exits: FIN, which nobody acknowledges; the socket is nobody's

@@ -36,7 +36,8 @@
 	X(resolve) \
 	X(docs) \
 	X(demo) \
-	X(predict)
+	X(predict) \
+	X(sockdiag)
 
 /* clang-format on */
 
