@@ -45,7 +45,9 @@
 	X(resolve) \
 	X(docs) \
 	X(fault_types) \
-	X(demo)
+	X(demo) \
+	X(predict) \
+	X(sockdiag)
 
 /* clang-format on */
 
