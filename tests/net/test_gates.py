@@ -73,6 +73,7 @@ def test_no_room_for_a_third_until_one_has_gone(world):
     c.exchange(c_far)
 
 
+@namespaces
 @EACH
 def test_silent_no_syn_is_answered_until_one_has_gone(world):
     d = world.serve()
