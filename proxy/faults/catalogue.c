@@ -9,7 +9,10 @@
 	X(hang)                                                                                    \
 	X(partition)                                                                               \
 	X(reset)                                                                                   \
-	X(idle_timeout) X(refuse) X(syn_drop) X(half_close) X(latency) X(bandwidth) X(slow_close)
+	X(idle_timeout)                                                                            \
+	X(refuse)                                                                                  \
+	X(syn_drop) X(half_close) X(latency) X(bandwidth) X(slow_close) X(slicer) X(limit_data)    \
+	    X(timeout) X(reset_peer) X(slow_drip) X(stall) X(corrupt) X(fin_race)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

@@ -58,7 +58,7 @@ static enum grade leg_promise(
 {
 	const struct fault_ops *ops = catalogue_ops(s->type);
 
-	if (!ops->dirs || !fault_spec_kills(s, leg))
+	if (!ops->dirs || !fault_spec_kills(s, leg) || !ops->dirs(s, leg))
 		return GRADE_EXACT;
 	return wire_grade(e->wire, family ? family : AF_INET, ops->dirs(s, leg));
 }

@@ -341,6 +341,8 @@ static void observe_from(struct engine *e, const struct run *r, int64_t now_ns)
 void run_strike(struct run *r)
 {
 	r->fault->ops->strike(r);
+	fault_lower(r->fault, r->grade[LEG_CLIENT]);
+	fault_lower(r->fault, r->grade[LEG_SERVER]);
 	observe_from(r->fault->engine, r, 0);
 }
 

@@ -8,7 +8,8 @@ Suite *catalogue_suite(void);
 
 static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
 	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "latency", "bandwidth",
-	"slow_close" };
+	"slow_close", "slicer", "limit_data", "timeout", "reset_peer", "slow_drip", "stall",
+	"corrupt", "fin_race" };
 
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 

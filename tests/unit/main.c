@@ -31,6 +31,7 @@
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(shapes) \
 	X(runs) \
 	X(flow) \
 	X(command) \
