@@ -6,6 +6,9 @@
  * The cuts still to come of the first chunk are kept as the bytes behind them, so a piece that
  * leaves moves none of them. A read is at most 64 KiB: 16 halvings; where unlucky draws need more
  * than DEPTH, the piece is final as it is.
+ *
+ * A piece costs more to keep than its bytes: no more are cut while those that have not left yet
+ * fill the buffer.
  */
 #include "base/mono.h"
 #include "base/rng.h"
@@ -14,6 +17,8 @@
 #define DEPTH 40
 /* Pieces of one call: a piece is a write of its own, and others want their turn, too. */
 #define ROUND 256
+/* How soon to look whether pieces have left. */
+#define LOOK_NS (5 * NS_PER_MS)
 
 struct slicer_params {
 	int direction;
@@ -104,6 +109,11 @@ static void pass_piece(struct stage *st, const struct slicer_params *p, int64_t 
 		s->depth--;
 }
 
+static bool is_full_behind(const struct stage *st)
+{
+	return st->stream->waiting > st->in_bytes + st->run->fault->engine->buffer_bytes;
+}
+
 static void pump(struct stage *st, int64_t now_ns)
 {
 	const struct slicer_params *p =
@@ -117,6 +127,10 @@ static void pump(struct stage *st, int64_t now_ns)
 
 		if (at > now_ns || n == ROUND) {
 			st->due_ns = at > now_ns ? at : now_ns + 1;
+			return;
+		}
+		if (is_full_behind(st)) {
+			st->due_ns = now_ns + LOOK_NS;
 			return;
 		}
 		pass_piece(st, p, at);

@@ -150,6 +150,30 @@ START_TEST(slicer_takes_turns)
 }
 END_TEST
 
+START_TEST(slicer_keeps_to_the_buffer)
+{
+	char text[3001];
+
+	memset(text, 'x', 3000);
+	text[3000] = 0;
+	w->engine.buffer_bytes = 4096;
+	t->blocked = true;
+	fake_arm(w, "slicer average_size=1");
+	SEND(DOWNSTREAM, text);
+	fake_until(w, 1);
+	ck_assert_uint_lt(w->engine.buffered, 4096 + 3000 + 200);
+	t->blocked = false;
+	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
+	ck_assert_uint_lt(t->bytes[FLOW_DOWNSTREAM], 200);
+	*t->got[FLOW_DOWNSTREAM] = 0;
+	for (int i = 0; i < 40; i++) {
+		fake_until(w, 1 + 0.01 * i);
+		*t->got[FLOW_DOWNSTREAM] = 0;
+	}
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
+}
+END_TEST
+
 START_TEST(slicer_updated_amid_a_pause)
 {
 	struct fault *f = fake_arm(w, "slicer average_size=2 pause=1h");
@@ -830,6 +854,7 @@ static void add_slicer(TCase *c)
 	tcase_add_loop_test(c, slicer_takes_any_size, 0, 36);
 	ADD(slicer_repeats_by_seed_within_its_bounds);
 	ADD(slicer_takes_turns);
+	ADD(slicer_keeps_to_the_buffer);
 	ADD(slicer_updated_amid_a_pause);
 	ADD(slicer_lifted_amid_a_chunk);
 }
