@@ -355,6 +355,18 @@ START_TEST(limit_silence_tells_its_grade)
 }
 END_TEST
 
+START_TEST(strike_is_told)
+{
+	unsigned before;
+
+	fake_arm(w, "limit_data bytes=1 then=hang");
+	before = fake_event_count(w, EVENT_FAULT_FIRED);
+	SEND(DOWNSTREAM, "a");
+	ck_assert_uint_eq(fake_event_count(w, EVENT_FAULT_FIRED), before + 1);
+	ck_assert_int_eq(fake_event_int(w, EVENT_FAULT_FIRED, "session"), 1);
+}
+END_TEST
+
 START_TEST(limit_counts_from_its_trigger)
 {
 	fake_arm(w, "limit_data bytes=2 after_bytes=3");
@@ -873,6 +885,7 @@ static void add_limit(TCase *c)
 	ADD(limit_each_direction_by_itself);
 	ADD(limit_needs_the_wire_for_silence_alone);
 	ADD(limit_silence_tells_its_grade);
+	ADD(strike_is_told);
 	ADD(limit_counts_from_its_trigger);
 	ADD(limit_only_of_the_nth);
 }
