@@ -553,6 +553,23 @@ START_TEST(stall_holds_the_end_too)
 }
 END_TEST
 
+/* The loop was busy elsewhere: what was due meanwhile goes, and the clock has not lost a beat. */
+START_TEST(lateness_is_not_added)
+{
+	static const char *const arms[] = { "stall bytes=4 pause=1s",
+		"slow_drip size=4 interval=1s", "slicer average_size=4 pause=1s" };
+
+	fake_arm(w, arms[_i]);
+	SEND(DOWNSTREAM, "abcdefghijklmnop");
+	GOT(DOWNSTREAM, "0.000:abcd");
+	w->now_ns = FAKE_START + 2500 * NS_PER_MS;
+	engine_tick(&w->engine, w->now_ns);
+	GOT(DOWNSTREAM, "2.500:efgh 2.500:ijkl");
+	fake_until(w, 9);
+	GOT(DOWNSTREAM, "3.000:mnop");
+}
+END_TEST
+
 START_TEST(stall_updated_and_lifted)
 {
 	struct fault *f = fake_arm(w, "stall bytes=4 pause=1s");
@@ -911,6 +928,7 @@ static void add_stall(TCase *c)
 	ADD(stall_after_each_portion);
 	ADD(stall_holds_the_end_too);
 	ADD(stall_updated_and_lifted);
+	tcase_add_loop_test(c, lateness_is_not_added, 0, 3);
 }
 
 static void add_others(TCase *c)
