@@ -64,6 +64,16 @@ START_TEST(slicer_halves)
 }
 END_TEST
 
+START_TEST(slicer_leaves_what_is_within_the_variation)
+{
+	fake_arm(w, "slicer average_size=4 size_variation=4");
+	SEND(DOWNSTREAM, "abcdefgh");
+	GOT(DOWNSTREAM, "0.000:abcdefgh");
+	SEND(DOWNSTREAM, "abcdefghi");
+	ck_assert_ptr_nonnull(strchr(fake_got(t, FLOW_DOWNSTREAM), ' '));
+}
+END_TEST
+
 START_TEST(slicer_pauses_after_each_piece)
 {
 	fake_arm(w, "slicer average_size=2 pause=10ms");
@@ -879,6 +889,7 @@ END_TEST
 static void add_slicer(TCase *c)
 {
 	ADD(slicer_halves);
+	ADD(slicer_leaves_what_is_within_the_variation);
 	ADD(slicer_pauses_after_each_piece);
 	tcase_add_loop_test(c, slicer_takes_any_size, 0, 36);
 	ADD(slicer_repeats_by_seed_within_its_bounds);
