@@ -2,6 +2,7 @@
 upper ones leave room for a machine that has other things to do."""
 
 import errno
+import os
 import statistics
 import time
 
@@ -156,6 +157,31 @@ def test_both_ends_reset_while_one_is_on_its_way(world):
     client.send(b"x")
     client.abort()
     world.deadpeer.wait_event("session.closed", reason="server_reset")
+
+
+def cpu_seconds(d):
+    with open(f"/proc/{d.pid}/stat", encoding="ascii") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@ONCE
+def test_bytes_to_an_end_that_was_reset_do_not_keep_it_busy(world):
+    d = world.serve(faults={"up": {"type": "latency", "latency": "50ms", "direction": "upstream"},
+                            "down": {"type": "latency", "latency": "1h"}})
+    client, far = world.session(talk=False)
+    d.wait_event("session.connected")
+    client.send(b"under way")
+    far.abort()
+    before = cpu_seconds(d)
+    assert client.end(0.6) == "nothing"
+    client.send(b"and more")
+    assert client.end(0.3) == "nothing"
+    assert cpu_seconds(d) - before < 0.3
+    wait_until(lambda: client.info.unacked == 0, 5, "it to be read")
+    d.lift("up")
+    d.lift("down")
+    assert client.end() == "ECONNRESET"
 
 
 # ---- slicer, slow_drip, stall ----
