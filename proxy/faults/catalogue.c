@@ -25,7 +25,15 @@
 	X(keepalive_blackhole) \
 	X(latency) \
 	X(bandwidth) \
-	X(slow_close)
+	X(slow_close) \
+	X(slicer) \
+	X(limit_data) \
+	X(timeout) \
+	X(reset_peer) \
+	X(slow_drip) \
+	X(stall) \
+	X(corrupt) \
+	X(fin_race)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;

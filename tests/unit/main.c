@@ -34,6 +34,7 @@
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(shapes) \
 	X(runs) \
 	X(sieve) \
 	X(flap) \
