@@ -114,6 +114,7 @@ class Talker(threading.Thread):
                 far.close()
             except (OSError, AssertionError) as e:
                 self.wrong = f"session {self.sessions + 1}: {e!r}"
+                return  # as it is: for session.dump
             client.close()
 
     def talk(self, client, far):
@@ -121,8 +122,8 @@ class Talker(threading.Thread):
         pours = [Pour(client, sizes[0], self.rng.random()), Pour(far, sizes[1], self.rng.random())]
         drinks = [Drink(far), Drink(client)]
         for pour, drink in zip(pours, drinks):
-            pour.join(60)
-            drink.join(60)
+            pour.join(30)
+            drink.join(30)
             assert (pour.error, drink.error) == (None, None), f"{pour.error} {drink.error}"
             assert pour.done == drink.done == pour.total, f"{drink.done} of {pour.total}"
             assert pour.sha.digest() == drink.sha.digest(), "other bytes"
@@ -171,6 +172,10 @@ def test_any_three_lose_nothing(world):
         talker.stopping = True
     for talker in talkers:
         talker.join(60)
+    if any(t.wrong for t in talkers):
+        d.signal(signal.SIGUSR1)
+        time.sleep(0.2)  # only to tell more of a failure
+        print(*d.events("session.dump"), sep="\n")
     assert [t.wrong for t in talkers if t.wrong] == [], f"DEADPEER_SOAK_SEED={SEED}"
     assert not any(t.is_alive() for t in talkers), f"stuck: DEADPEER_SOAK_SEED={SEED}"
     assert rounds > SECONDS / 4 and sum(t.sessions for t in talkers) > 2 * PAIRS
