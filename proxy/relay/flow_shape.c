@@ -149,11 +149,12 @@ enum step flow_shape(struct session *s, enum flow flow)
 	if (st->failed)
 		return out_of_memory(s);
 	step = shape_write(s, flow);
-	if (step != STEP_AGAIN)
+	if (step == STEP_ENDED)
 		return step;
 	if (stream_is_done(st)) {
 		stream_free(st);
-		return STEP_AGAIN;
+		return step;
 	}
+	/* A full sink is no reason not to read: what is on its way is not due yet. */
 	return s->flows[flow].discard ? STEP_WAIT : shape_read(s, flow);
 }

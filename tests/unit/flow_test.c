@@ -323,6 +323,21 @@ START_TEST(bytes_arrive_whole_through_faults)
 }
 END_TEST
 
+/* It is read as long as there is room; then nothing is left to be called for but the sink. */
+START_TEST(a_slow_reader_of_a_shaped_flow_leaves_the_loop_at_rest)
+{
+	begin(_i);
+	arm("latency latency=1ms");
+	fill(FLOW_DOWNSTREAM);
+	for (int i = 0; i < ROUNDS && flow_wants_read(session, FLOW_DOWNSTREAM); i++)
+		turn();
+	ck_assert(!flow_wants_read(session, FLOW_DOWNSTREAM));
+	ck_assert_uint_ge(relay->engine.buffered, relay->engine.buffer_bytes);
+	take_until(FLOW_DOWNSTREAM, sent[FLOW_DOWNSTREAM]);
+	ck_assert_uint_eq(relay->engine.buffered, 0);
+}
+END_TEST
+
 /* What waits is in pipes if splice is on, and they go back. */
 START_TEST(what_is_late_goes_with_the_session)
 {
@@ -730,6 +745,7 @@ Suite *flow_suite(void)
 	tcase_set_timeout(c, 20);
 	tcase_add_loop_test(c, bytes_arrive_whole_both_ways, 0, N_MODES);
 	tcase_add_loop_test(c, bytes_arrive_whole_through_faults, 0, N_MODES);
+	tcase_add_loop_test(c, a_slow_reader_of_a_shaped_flow_leaves_the_loop_at_rest, 0, N_MODES);
 	tcase_add_loop_test(c, what_is_late_goes_with_the_session, 0, N_MODES);
 	tcase_add_loop_test(c, single_bytes_arrive_at_once, 0, N_MODES);
 	tcase_add_loop_test(c, a_slow_reader_costs_no_memory, 0, N_MODES);
