@@ -20,7 +20,7 @@ static struct chunk *chunk_new(enum chunk_kind kind, int64_t at_ns)
 
 	if (c) {
 		c->kind = kind;
-		c->at_ns = at_ns;
+		c->at_ns = c->since_ns = at_ns;
 	}
 	return c;
 }
@@ -83,6 +83,8 @@ static void hand_on(struct stream *s, struct stage *st, struct chunk *c, int64_t
 	struct stage *next = st ? TAILQ_NEXT(st, in_stream) : TAILQ_FIRST(&s->stages);
 
 	c->at_ns = at_ns;
+	if (st)
+		c->since_ns = at_ns;
 	if (c->kind == CHUNK_DATA && block_was_fetched(c->block))
 		s->looked_at = true;
 	if (next)
@@ -360,6 +362,10 @@ static bool push(struct stream *s, struct chunk *c, struct block *b, size_t len)
 	}
 	c->block = b;
 	c->len = (uint32_t)len;
+	if (s->more)
+		c->since_ns = s->read_ns;
+	s->read_ns = c->at_ns;
+	s->more = false;
 	count(s, (int64_t)chunk_cost(c));
 	hand_on(s, NULL, c, c->at_ns);
 	return true;

@@ -31,6 +31,7 @@ enum chunk_kind { CHUNK_DATA, CHUNK_END, CHUNK_STRIKE };
 struct chunk {
 	STAILQ_ENTRY(chunk) next;
 	int64_t at_ns;     /* when it came to where it waits */
+	int64_t since_ns;  /* no later than that: the source had it by then, but was not read */
 	uint32_t off, len; /* in block; 0 for those that are not data */
 	uint8_t kind;      /* enum chunk_kind */
 	union {
@@ -60,6 +61,8 @@ struct stream {
 	struct chunks out;
 	uint64_t waiting; /* bytes, and the keeping of them */
 	bool ended;       /* the end was pushed: nothing more may come */
+	bool more;        /* the owner's: the source has more than was read */
+	int64_t read_ns;  /* the last push */
 	bool looked_at;   /* a stage wants to see the bytes: no pipes, please */
 	bool failed;      /* no memory: bytes have been lost */
 	struct timer timer;

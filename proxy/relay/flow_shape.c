@@ -70,13 +70,9 @@ static enum step shape_write(struct session *s, enum flow flow)
 	return goes_on(s, flow) ? STEP_AGAIN : STEP_ENDED;
 }
 
-/* A read of at most room bytes into the scratch buffer, or into a pipe if *pipe is one. */
-static ssize_t shape_receive(struct session *s, int fd, struct pipe *pipe, size_t room)
+/* A read into the pipe, or into the scratch buffer. */
+static ssize_t shape_receive(struct session *s, int fd, struct pipe *pipe, size_t most)
 {
-	size_t most = pipe ? (size_t)pipe->capacity : RELAY_SHAPED;
-
-	if (room < most)
-		most = room;
 	if (pipe)
 		return splice(fd, NULL, pipe->wr, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	return recv(fd, s->relay->scratch, most, 0);
@@ -99,7 +95,7 @@ static struct pipe *shape_pipe(struct session *s, enum flow flow)
 }
 
 /* n bytes came, or the end (0). */
-static bool shape_push(struct session *s, struct stream *st, struct pipe *pipe, size_t n)
+static bool shape_push(struct session *s, struct stream *st, struct pipe *pipe, size_t n, bool more)
 {
 	int64_t now = mono_now_ns();
 	bool kept;
@@ -110,6 +106,7 @@ static bool shape_push(struct session *s, struct stream *st, struct pipe *pipe, 
 		kept = stream_push_pipe(st, pipe, &s->relay->pipes, n, now);
 	else
 		kept = stream_push(st, s->relay->scratch, n, now);
+	st->more = more;
 	if (kept)
 		stream_run(st, now);
 	return kept;
@@ -120,20 +117,23 @@ static enum step shape_read(struct session *s, enum flow flow)
 {
 	struct stream *st = s->target.streams[flow];
 	enum leg from = flow_source(flow);
-	size_t room = stream_room(st);
+	size_t room = stream_room(st), most;
 	struct pipe *pipe;
 	ssize_t n;
 
 	if (!room)
 		return STEP_WAIT;
 	pipe = shape_pipe(s, flow);
-	n = shape_receive(s, s->legs[from].fd, pipe, room);
+	most = pipe ? (size_t)pipe->capacity : RELAY_SHAPED;
+	if (room < most)
+		most = room;
+	n = shape_receive(s, s->legs[from].fd, pipe, most);
 	s->flows[flow].splice = n >= RELAY_SCRATCH && s->relay->splice != SPLICE_OFF;
 	if (pipe && n <= 0)
 		pipe_give(&s->relay->pipes, pipe);
 	if (n < 0)
 		return flow_would_block(errno) ? STEP_WAIT : flow_failed(s, from);
-	if (!shape_push(s, st, pipe, (size_t)n)) {
+	if (!shape_push(s, st, pipe, (size_t)n, (size_t)n == most)) {
 		if (pipe && n)
 			pipe_drop(&s->relay->pipes, pipe);
 		return out_of_memory(s);
