@@ -160,7 +160,8 @@ class Haproxy(Relay):
             self.port = listener.getsockname()[1]
             with open(path, "w", encoding="ascii") as config:
                 config.write(HAPROXY.format(options=options, tuning=tuning, rules=rules,
-                                            upstream=upstream, fd=listener.fileno(), sessions=SESSIONS + 100))
+                                            upstream=upstream, fd=listener.fileno(),
+                                            sessions=SESSIONS + 100))
             self.process = start(["haproxy", "-db", "-q", "-f", path], core,
                                  pass_fds=[listener.fileno()])
             self.wait_until_accepting()
