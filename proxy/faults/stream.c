@@ -386,19 +386,27 @@ bool stream_push_pipe(
 	return push(s, c, c ? block_of_pipe(pipe, pool, len) : NULL, len);
 }
 
-bool stream_end(struct stream *s, int64_t now_ns)
+static bool push_end(struct stream *s, bool reset, int64_t now_ns)
 {
-	struct chunk *c;
+	struct chunk *c = chunk_new(CHUNK_END, now_ns);
 
-	if (s->ended)
-		return true;
-	c = chunk_new(CHUNK_END, now_ns);
 	if (!c)
 		return false;
+	c->reset = reset;
 	s->ended = true;
 	count(s, (int64_t)chunk_cost(c));
 	hand_on(s, NULL, c, now_ns);
 	return true;
+}
+
+bool stream_end(struct stream *s, int64_t now_ns)
+{
+	return s->ended || push_end(s, false, now_ns);
+}
+
+bool stream_reset(struct stream *s, int64_t now_ns)
+{
+	return push_end(s, true, now_ns);
 }
 
 void stream_run(struct stream *s, int64_t now_ns)

@@ -37,6 +37,7 @@ struct chunk {
 	union {
 		struct block *block;
 		struct run *run; /* CHUNK_STRIKE: whose */
+		bool reset;      /* CHUNK_END: the source was reset */
 	};
 };
 STAILQ_HEAD(chunks, chunk);
@@ -106,6 +107,8 @@ bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns)
 bool stream_push_pipe(
     struct stream *s, struct pipe *pipe, struct pipe_pool *pool, size_t len, int64_t now_ns);
 bool stream_end(struct stream *s, int64_t now_ns); /* once; more is ignored */
+/* The source was reset: an end, perhaps behind the other one, that says so. */
+bool stream_reset(struct stream *s, int64_t now_ns);
 
 /* Lets everything go on that is due. May end the target (a strike). */
 void stream_run(struct stream *s, int64_t now_ns);

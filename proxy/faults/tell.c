@@ -24,6 +24,15 @@ static void add_scope(json_t *o, const struct fault_spec *s)
 			field_format(field_find(fault_fields, "proxy"), s, names, sizeof(names))));
 }
 
+static void add_note(json_t *o, const struct fault *f)
+{
+	char buf[160];
+	const char *note = f->ops->note ? f->ops->note(f->spec, buf, sizeof(buf)) : NULL;
+
+	if (note)
+		json_object_set_new(o, "note", json_string(note));
+}
+
 void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t now_ns)
 {
 	const struct fault_spec *s = f->spec;
@@ -49,6 +58,8 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t n
 		    o, "active_ns", json_integer(f->active_ns ? now_ns - f->active_ns : 0));
 	}
 	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	if (id == EVENT_FAULT_ARMED)
+		add_note(o, f);
 	timeline_record(f->engine->timeline, id, o);
 }
 
@@ -87,14 +98,14 @@ static void tell_drops(struct engine *e, const struct target *t, const struct do
 	timeline_record(e->timeline, EVENT_SEGMENTS_DROPPED, o);
 }
 
-/* Told so far of a leg, by whichever run: faults that silence the same leg share its counter. */
+/* Told so far of a leg, by whichever run: faults on the same leg share its counter. */
 static uint32_t drops_told(const struct target *t, enum leg leg)
 {
 	uint32_t told = 0;
 	struct run *r;
 
 	LIST_FOREACH (r, &t->runs, in_target)
-		if (r->silent[leg] && r->drops[leg] > told)
+		if (run_counts(r, leg) && r->drops[leg] > told)
 			told = r->drops[leg];
 	return told;
 }
@@ -103,14 +114,14 @@ bool run_observe(struct run *r)
 {
 	static const char *const words[] = { "client", "server" };
 	struct target *t = r->target;
-	bool silent = false;
+	bool counts = false;
 
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		uint32_t total, told;
 
-		if (!r->silent[leg])
+		if (!run_counts(r, leg))
 			continue;
-		silent = true;
+		counts = true;
 		total = t->ops->drops(t, leg);
 		if (total <= r->drops[leg])
 			continue;
@@ -120,19 +131,39 @@ bool run_observe(struct run *r)
 		r->fault->segments += total - r->drops[leg];
 		r->drops[leg] = total;
 	}
-	return silent;
+	return counts;
+}
+
+static void observe_others(struct run *r, enum leg leg)
+{
+	struct run *other;
+
+	LIST_FOREACH (other, &r->target->runs, in_target)
+		if (other != r && run_counts(other, leg))
+			run_observe(other);
 }
 
 void run_baseline(struct run *r, enum leg leg)
 {
 	struct run *other;
+	bool silent = false;
 
+	observe_others(r, leg);
 	r->drops[leg] = 0;
 	LIST_FOREACH (other, &r->target->runs, in_target)
 		if (other != r && other->silent[leg]) {
-			run_observe(other);
+			silent = true;
 			r->drops[leg] = other->drops[leg];
 		}
+	LIST_FOREACH (other, &r->target->runs, in_target)
+		if (!silent)
+			other->drops[leg] = 0;
+}
+
+void run_baseline_sieve(struct run *r, enum leg leg)
+{
+	observe_others(r, leg);
+	r->drops[leg] = r->target->ops->drops(r->target, leg);
 }
 
 /* It is for this fault that SYNs vanish at the door. */
@@ -140,7 +171,7 @@ static bool fault_drops_syns(const struct fault *f, const struct door *d)
 {
 	if (f->spec->clients.family)
 		return fault_ranges(f, d);
-	return fault_gate(f) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
+	return fault_gate_at(f, d) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
 }
 
 static bool door_silent(const struct engine *e, const struct door *d)

@@ -13,7 +13,7 @@ static bool is_live_key(const struct field *f)
 
 static bool can_update(const struct fault *f, const struct fault_spec *s)
 {
-	if (!f->ops->pump || s->type != f->spec->type)
+	if (!f->ops->pump || f->state > FAULT_ACTIVE || s->type != f->spec->type)
 		return false;
 	for (const struct field *row = fault_fields; row->key; row++)
 		if (!is_live_key(row) && !field_equal(row, f->spec, s))
@@ -53,6 +53,7 @@ bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s
 	if (!copy)
 		return false;
 	f->spec = copy;
+	f->act = *copy; /* those that repeat another type shape nothing */
 	choose_again(f, now_ns);
 	TAILQ_FOREACH (r, &f->runs, in_fault)
 		if (r->state == RUN_ACTIVE)

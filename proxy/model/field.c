@@ -276,6 +276,10 @@ static const char *cidr_field_parse(
     const struct field *f, void *p, const char *text, char *buf, size_t size)
 {
 	(void)f, (void)buf, (void)size;
+	if (strcmp(text, "*") == 0) { /* everybody: what cidr_format() writes of zeroed memory */
+		memset(p, 0, sizeof(struct cidr));
+		return NULL;
+	}
 	return cidr_parse(text, p);
 }
 

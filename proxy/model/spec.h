@@ -126,5 +126,12 @@ bool fault_spec_equal(const struct fault_spec *a, const struct fault_spec *b);
  * one of a host of its own name). */
 bool fault_spec_covers(const struct fault_spec *f, const struct proxy_spec *p);
 
+/* The type that acts: the one that it repeats, or its own. */
+const struct fault_type *fault_spec_acts(const struct fault_spec *f);
+/* It must silence something: TCP, and a wire power. */
+bool fault_spec_needs_wire(const struct fault_spec *f);
+/* The side it has unless told otherwise: the server's, where the type can have it. */
+int fault_spec_side_initial(const struct fault_spec *f);
+
 /* Names are 1 to 63 of [A-Za-z0-9_.-]. NULL, or what was expected. */
 const char *spec_check_name(const char *name);

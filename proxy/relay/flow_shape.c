@@ -55,8 +55,13 @@ static enum step shape_write(struct session *s, enum flow flow)
 		ssize_t n;
 
 		if (c->kind == CHUNK_END) {
+			bool reset = c->reset;
+
 			stream_taken(st, 0);
-			return flow_ended(s, flow);
+			if (!reset)
+				return flow_ended(s, flow);
+			session_close(s, ENDING_ABORT, "reset");
+			return STEP_ENDED;
 		}
 		n = shape_send(s->legs[flow_sink(flow)].fd, c, flow_room(f, c->len));
 		if (n < 0)

@@ -244,6 +244,23 @@ START_TEST(manual_explains_every_type)
 }
 END_TEST
 
+/* ".It Cm aws-nlb", and in the next line its settings. */
+START_TEST(manual_lists_every_preset)
+{
+	char *text = scratch_read(MAN5, NULL);
+
+	for (const struct fault_type *const *t = catalogue_types; *t; t++)
+		for (const struct preset *p = (*t)->presets; p && p->name; p++) {
+			const char *at = man_find(text, "\n.Ss Presets", "\n.S", ".It Cm", p->name);
+			size_t len = strlen(p->settings);
+
+			ck_assert_msg(at && !strncmp(at, p->settings, len) && at[len] == '\n',
+			    MAN5 ": Presets has no \".It Cm %s\" with %s", p->name, p->settings);
+		}
+	free(text);
+}
+END_TEST
+
 /* "a,b" as the manual writes it: "a, b:", over as many lines as it takes. */
 START_TEST(manual_explains_every_event)
 {
@@ -280,6 +297,7 @@ Suite *docs_suite(void)
 	t = tcase_create("manual");
 	tcase_add_test(t, manual_explains_every_key);
 	tcase_add_test(t, manual_explains_every_type);
+	tcase_add_test(t, manual_lists_every_preset);
 	tcase_add_test(t, manual_explains_every_event);
 	suite_add_tcase(s, t);
 	return s;

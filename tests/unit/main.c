@@ -25,20 +25,30 @@
 	X(socket) \
 	X(catalogue) \
 	X(faults) \
+	X(presets) \
 	X(engine) \
 	X(tell) \
+	X(icmp) \
+	X(reject) \
 	X(walk) \
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(shapes) \
 	X(runs) \
+	X(sieve) \
+	X(flap) \
+	X(gates) \
 	X(flow) \
 	X(command) \
 	X(serve_options) \
 	X(ports_file) \
 	X(resolve) \
 	X(docs) \
-	X(demo)
+	X(fault_types) \
+	X(demo) \
+	X(predict) \
+	X(sockdiag)
 
 /* clang-format on */
 
