@@ -134,7 +134,7 @@ class Relay:
 class Deadpeer(Relay):
     def __init__(self, binary, upstream, core, scratch):
         command = [binary, "serve", "--listen", "127.0.0.1:0",
-                   "--upstream", f"127.0.0.1:{upstream}", "--log-level", "warn",
+                   "--upstream", f"127.0.0.1:{upstream}", "--log-level", "warn", "--admin", "off",
                    "--ports-file", os.path.join(scratch, "ports"), "--drain-timeout", "1s"]
         self.process = start(command, core, stdout=subprocess.PIPE)
         while read_line(self.process, "deadpeer") != "ready":

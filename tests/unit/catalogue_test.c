@@ -7,7 +7,7 @@
 Suite *catalogue_suite(void);
 
 static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
-	"reset", "idle_timeout", "refuse", "syn_drop", "half_close" };
+	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "noop" };
 
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 
