@@ -14,7 +14,7 @@ const struct route toxiproxy_routes[] = {
 	{ EVHTTP_REQ_DELETE, "/proxies/{proxy}", proxies_delete, "removes a proxy" },
 	{ EVHTTP_REQ_GET, "/proxies/{proxy}/toxics", toxics_list, "the toxics of a proxy" },
 	{ EVHTTP_REQ_POST, "/proxies/{proxy}/toxics", toxics_create, "a new toxic" },
-	{ EVHTTP_REQ_GET, "/proxies/{proxy}/toxics/{toxic}", toxics_show, "one toxic" },
+	{ EVHTTP_REQ_GET, "/proxies/{proxy}/toxics/{toxic}", toxics_show, "one toxic of a proxy" },
 	{ EVHTTP_REQ_PATCH, "/proxies/{proxy}/toxics/{toxic}", toxics_update,
 	    "changes attributes or toxicity" },
 	{ EVHTTP_REQ_POST, "/proxies/{proxy}/toxics/{toxic}", toxics_update,
