@@ -17,7 +17,7 @@ static void service_to_port(char *buf, size_t size, const char *text)
 	const char *colon = strrchr(text, ':');
 	struct servent *service = NULL;
 
-	if (colon && strncmp(text, "unix:", 5) != 0 && colon[1] &&
+	if (colon && strncmp(text, "unix:", 5) != 0 && strncmp(text, "builtin:", 8) != 0 &&
 	    strspn(colon + 1, "0123456789") < strlen(colon + 1))
 		service = getservbyname(colon + 1, "tcp");
 	if (service)
