@@ -267,12 +267,41 @@ def test_disable_and_enable_on_the_same_port(api, echo):
     assert echoes(dial(before["listen"]))
 
 
+def test_the_same_port_on_another_address(api, echo):
+    p = api.proxy(upstream=echo.address)
+    port = p["listen"].rsplit(":", 1)[1]
+    wide = api.patch("/proxies/p", {"listen": f"0.0.0.0:{port}"})
+    assert (wide.status, wide.json["listen"]) == (200, f"[::]:{port}")
+    assert echoes(dial(f"127.0.0.1:{port}")) and echoes(dial(f"[::1]:{port}"))
+    answer = api.post("/populate", [  # its port is wanted, something else cannot be had
+        {"name": "p", "listen": f"127.0.0.1:{port}", "upstream": echo.address},
+        {"name": "bad", "listen": "192.0.2.1:0", "upstream": "x:1"}])
+    assert answer.status == 500
+    assert echoes(dial(f"127.0.0.1:{port}")) and echoes(dial(f"[::1]:{port}"))
+    assert api.patch("/proxies/p", {"listen": f"127.0.0.1:{port}"}).json == p
+    assert echoes(dial(p["listen"]))
+
+
 def test_an_update_of_the_upstream_ends_the_sessions(api, echo):
     p = api.proxy(upstream="builtin:discard")
     client = dial(p["listen"])
     api.patch("/proxies/p", {"upstream": echo.address})
     assert client.recv(1) == b""
     assert echoes(dial(p["listen"]))
+
+
+@pytest.mark.parametrize("how", ["delete", "disable"])
+def test_what_was_not_read_is_told_by_a_reset(api, how):
+    client = dial(api.proxy(upstream="builtin:echo")["listen"])
+    assert echoes(client)
+    api.toxic(type="hang")
+    client.sendall(b"unread")
+    if how == "delete":
+        api.delete("/proxies/p")
+    else:
+        api.patch("/proxies/p", {"enabled": False})
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
 
 
 def test_delete(api, echo):
