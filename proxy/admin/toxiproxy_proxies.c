@@ -228,7 +228,7 @@ static bool create(struct edit *e, struct config *draft, void *arg)
 	p->enabled = in->enabled != 0;
 	if (!toxics_add(e, draft, p, in->toxics))
 		return false;
-	e->fault = NULL;
+	*e->fault = '\0';
 	return true;
 }
 

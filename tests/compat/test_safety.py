@@ -132,7 +132,7 @@ def test_who_did_what(deadpeer):
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+", e["who"]) for e in told)
     assert [(e["what"], e.get("proxy"), e.get("fault")) for e in told] == [
         ("proxy.create", "p", None), ("toxic.add", "p", "p/t"), ("toxic.update", "p", "p/t"),
-        ("toxic.remove", "p", "t"), ("proxy.update", "p", None), ("populate", None, None),
+        ("toxic.remove", "p", "p/t"), ("proxy.update", "p", None), ("populate", None, None),
         ("reset", None, None), ("proxy.delete", "p", None)]
     assert not deadpeer.events("config.reloaded")
 
