@@ -3,6 +3,7 @@
 # make test          everything there is to run (make test-unit, test-net, test-compat: a part)
 # make test-long     what takes longer than ten minutes
 # make bench         deadpeer beside haproxy
+# make fuzz          what is read from outside, with libFuzzer: FUZZ_SECONDS=60 for each target
 # make install       PREFIX=/usr/local DESTDIR=
 # make format        rewrites the sources by .clang-format
 #
@@ -110,6 +111,31 @@ test-long: $(BUILD)/deadpeer
 	DEADPEER=$(abspath $<) tests/net/run -n 4 -m long tests/net
 	$(PYTEST) -m long tests/e2e
 	scripts/check-bootstrap --fresh
+
+# What comes from outside, mutated without end. Built by clang, apart from all the rest; what is found new
+# goes to build/, a crash is kept there, too.
+FUZZ         := build/fuzz
+FUZZ_SRC     := $(sort $(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_TARGETS := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ)/%)
+FUZZ_FLAGS   := -std=c17 -O1 -g -Wall -Wextra -Werror -Wno-missing-field-initializers -fno-omit-frame-pointer \
+    -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_SECONDS ?= 60
+
+$(FUZZ)/proxy/%.o: proxy/%.c
+	@mkdir -p $(@D)
+	@echo '  CC    $<'; clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(FUZZ)/%_fuzz: tests/fuzz/%_fuzz.c $(SRC:%.c=$(FUZZ)/%.o)
+	@echo '  LINK  $@'; clang $(FUZZ_FLAGS) -fsanitize=fuzzer $(CPPFLAGS) -o $@ $^ $(LDLIBS)
+
+.SECONDARY: $(SRC:%.c=$(FUZZ)/%.o)
+.PHONY: fuzz $(FUZZ_TARGETS:%=run-%)
+fuzz: $(FUZZ_TARGETS:%=run-%)
+
+$(FUZZ_TARGETS:%=run-%): run-%: %
+	@mkdir -p $*-found
+	$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=8192 -print_final_stats=1 -verbosity=0 \
+	    -artifact_prefix=$(FUZZ)/ $*-found tests/fuzz/corpus/$(patsubst %_fuzz,%,$(notdir $*)) config
 
 .PHONY: check-layers check-style check-docs check-bootstrap
 check-layers:

@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{ "serve", serve_main, "relay, with faults, from a file or from flags" },
 	{ "check", check_main, "validate a configuration file" },
 	{ "demo", demo_main, "play every death there is against sockets of its own" },
+	{ "fault", fault_main, "what faults there are: types, keys, presets" },
 	{ "doctor", doctor_main, "what works here, tried on loopback" },
 };
 

@@ -37,11 +37,29 @@ static const struct unit size_units[] = {
 	{ NULL, 0 },
 };
 
+/* In bits, so that a bit is a whole number; the order is that of units_format_rate(). */
+static const struct unit rate_units[] = {
+	{ "GB/s", 8000000000 },
+	{ "GiB/s", 8589934592 },
+	{ "MB/s", 8000000 },
+	{ "MiB/s", 8388608 },
+	{ "KB/s", 8000 },
+	{ "KiB/s", 8192 },
+	{ "B/s", 8 },
+	{ "Gbit/s", 1000000000 },
+	{ "Mbit/s", 1000000 },
+	{ "kbit/s", 1000 },
+	{ "bit/s", 1 },
+	{ "", 8000 },
+	{ NULL, 0 },
+};
+
 #define DURATION_MAX_NS (UINT64_C(10000) * 86400000000000)
 #define DIGITS_MAX      19 /* a mantissa of so many digits fits 64 bits */
 
 static const char want_duration[] = "a duration with a unit, such as 250ms, 5s or 2m";
 static const char want_size[] = "a size in bytes, such as 4096, 64KiB or 1.5MB";
+static const char want_rate[] = "a rate, such as 100KB/s, 64KiB/s or 10Mbit/s";
 static const char want_probability[] = "a probability from 0 to 1, such as 0.25 or 25%";
 static const char want_count[] = "a whole number";
 
@@ -147,6 +165,20 @@ const char *units_parse_size(const char *text, uint64_t *bytes)
 	return NULL;
 }
 
+const char *units_parse_rate(const char *text, uint64_t *bytes_per_s)
+{
+	const struct unit *u;
+	struct decimal d;
+	uint64_t bits;
+
+	if (!decimal_read(&text, &d) || !(u = unit_read(&text, rate_units)) || *text)
+		return want_rate;
+	if (!decimal_times(d, u->worth, &bits) || bits % 8)
+		return "a whole number of bytes a second below 2^60";
+	*bytes_per_s = bits / 8;
+	return NULL;
+}
+
 const char *units_parse_probability(const char *text, double *p)
 {
 	struct decimal d;
@@ -242,5 +274,15 @@ char *units_format_size(char *buf, size_t size, uint64_t bytes)
 		len += snprintf(buf + len, size - (size_t)len, rest % 10 ? ".%02u" : ".%u",
 		    (unsigned)(rest % 10 ? rest : rest / 10));
 	snprintf(buf + len, size - (size_t)len, "%s", u->name);
+	return buf;
+}
+
+char *units_format_rate(char *buf, size_t size, uint64_t bytes_per_s)
+{
+	const struct unit *u = rate_units;
+
+	while (u->worth > 8 && (bytes_per_s == 0 || bytes_per_s * 8 % u->worth))
+		u++;
+	snprintf(buf, size, "%llu%s", (unsigned long long)(bytes_per_s * 8 / u->worth), u->name);
 	return buf;
 }

@@ -155,6 +155,8 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 	return !errors->count;
 }
 
+/* Of the faults there are: lifts those that are not wanted, or no longer so; those that can go on
+ * with other parameters do. */
 static unsigned lift_unwanted(struct control *c, const struct config *wanted)
 {
 	struct fault *f, *next;
@@ -164,7 +166,8 @@ static unsigned lift_unwanted(struct control *c, const struct config *wanted)
 		const struct fault_spec *s = config_find_fault(wanted, f->spec->name);
 
 		next = TAILQ_NEXT(f, in_engine);
-		if (s && fault_spec_equal(s, f->spec))
+		if (s && (fault_spec_equal(s, f->spec) ||
+			     engine_update(&c->relay->engine, f, s, mono_now_ns())))
 			continue;
 		engine_lift(&c->relay->engine, f, s ? "changed" : "removed", mono_now_ns());
 		n++;

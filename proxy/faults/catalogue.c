@@ -6,7 +6,11 @@
 	X(power_loss)                                                                              \
 	X(reboot)                                                                                  \
 	X(process_crash)                                                                           \
-	X(hang) X(partition) X(reset) X(idle_timeout) X(refuse) X(syn_drop) X(half_close) X(noop)
+	X(hang)                                                                                    \
+	X(partition)                                                                               \
+	X(reset)                                                                                   \
+	X(idle_timeout)                                                                            \
+	X(refuse) X(syn_drop) X(half_close) X(latency) X(bandwidth) X(slow_close) X(noop)
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

@@ -25,6 +25,8 @@ void engine_init(
 		.seed = seed,
 		.observe_interval_ns = 50 * NS_PER_MS,
 		.observe_due_ns = INT64_MAX,
+		.buffer_bytes = 1 << 20,
+		.buffer_total = 256 << 20,
 	};
 	TAILQ_INIT(&e->faults);
 	TAILQ_INIT(&e->doors);
@@ -218,6 +220,7 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	(void)now_ns;
 	TAILQ_INIT(&d->targets);
 	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
+	d->engine = e;
 	d->gate_grade = GRADE_EXACT;
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
@@ -273,8 +276,7 @@ static void fault_timer(struct fault *f, int64_t at_ns)
 	heap_set(&f->engine->timers, &f->timer.node, at_ns);
 }
 
-/* A pending run for every open session that toxicity and clients choose. */
-static void fault_enlist(struct fault *f)
+void fault_enlist(struct fault *f)
 {
 	struct door *d;
 	struct target *t;
@@ -295,7 +297,7 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 	uint64_t struck = 0;
 	struct run *r, *next;
 
-	if (f->ops->arm)
+	if (fault_strikes(f))
 		fault_enlist(f);
 	TAILQ_FOREACH (r, &f->runs, in_fault) {
 		if (r->state != RUN_PENDING)
@@ -399,6 +401,14 @@ static bool gates(const struct fault_spec *s)
 	       s->toxicity >= 1;
 }
 
+/* With these parameters. */
+static bool needs_silence(const struct fault_spec *s, enum leg leg)
+{
+	const struct fault_ops *ops = catalogue_ops(s->type);
+
+	return !ops->dirs || ops->dirs(s, leg);
+}
+
 const char *engine_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
     char *buf, size_t size)
 {
@@ -409,7 +419,7 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		sa_family_t family = d->family[leg];
 
-		if (!fault_spec_kills(s, leg))
+		if (!fault_spec_kills(s, leg) || !needs_silence(s, leg))
 			continue;
 		if (family == AF_UNIX)
 			snprintf(buf, size,
@@ -446,6 +456,7 @@ struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t n
 	f->spec = copy;
 	f->ops = catalogue_ops(copy->type);
 	f->engine = e;
+	f->number = ++e->armed;
 	f->grade = fault_promise(e, copy);
 	f->timer = (struct timer){ .due = fault_due, .owner = f };
 	TAILQ_INIT(&f->runs);

@@ -40,6 +40,7 @@ struct fault {
 	enum grade grade;   /* what the wire promises, or the worst of its strikes */
 	struct tally *seen; /* per door, for nth, first, every */
 	size_t n_seen;
+	uint64_t number;             /* in the order of arming */
 	uint64_t sessions, segments; /* touched */
 	int64_t active_ns;
 	bool ranged; /* its clients' range is silent at its doors */
@@ -56,6 +57,9 @@ struct engine {
 	TAILQ_HEAD(, fault) faults;
 	TAILQ_HEAD(, door) doors;
 	int64_t observe_interval_ns, observe_due_ns;
+	uint64_t armed;                      /* faults, since the start */
+	uint64_t buffer_bytes, buffer_total; /* what streams may hold: a flow, all together */
+	uint64_t buffered;                   /* what they hold */
 };
 
 void engine_init(
@@ -77,6 +81,11 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 
 /* Arms a copy of spec. NULL: no memory. The caller has asked engine_refuses() first. */
 struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t now_ns);
+
+/* It goes on with other parameters (and toxicity) where the new spec differs in nothing else and
+ * its type takes them as it runs: those that shape bytes. Nothing that waits is lost, its place in
+ * the chain is kept. False: nothing changed; lift it and arm the new one. */
+bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s, int64_t now_ns);
 
 /* Lifts it and frees it. */
 void engine_lift(struct engine *e, struct fault *f, const char *reason, int64_t now_ns);

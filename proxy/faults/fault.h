@@ -22,6 +22,7 @@
 struct engine;
 struct fault;
 struct run;
+struct stage;
 
 #define FAULT_NO_PARAM SIZE_MAX
 
@@ -48,6 +49,9 @@ struct fault_ops {
 	int64_t (*idle_ns)(const struct fault_spec *s);
 	/* Keepalive probes restart that clock, too; NULL: only data does. */
 	bool (*probes_count)(const struct fault_spec *s);
+	/* What the timeline notes when it is armed: that it does otherwise than its keys say alone.
+	 * In buf; NULL: nothing to note. */
+	const char *(*note)(const struct fault_spec *s, char *buf, size_t size);
 	bool instant; /* no window of its own: strikes once */
 	/* The flows (FLOW_BIT) whose bytes it counts (after_bytes) or shapes; NULL: what the dying
 	 * ends send. */
@@ -57,6 +61,11 @@ struct fault_ops {
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */
 	void (*settle)(struct run *r); /* what makes it last, after all were armed; NULL: nothing */
 	void (*tell)(struct run *r);   /* what the living are told, after all were settled; NULL */
+	/* Shapes the bytes of `flows` (faults/stream.h); NULL: they are not seen. */
+	void (*pump)(struct stage *st, int64_t now_ns);
+	size_t stage_bytes; /* of stage.state */
+	/* What a stage asked for with stage_strike(). */
+	void (*strike)(struct run *r);
 	/* Ends what arm began, beyond the wishes in run (undone by the engine); NULL: none. */
 	void (*disarm)(struct run *r);
 };
@@ -79,7 +88,8 @@ struct run {
 	uint32_t segments[LEGS]; /* that had arrived when last looked at */
 	int64_t probed_ns;       /* when more had */
 	int64_t since_ns;        /* became active */
-	struct timer *timer;     /* deadline or idle watch; NULL: none */
+	struct stage *stages[FLOWS];
+	struct timer *timer; /* deadline or idle watch; NULL: none */
 	LIST_ENTRY(run) in_target;
 	TAILQ_ENTRY(run) in_fault;
 };

@@ -8,7 +8,12 @@
  *   fin       FIN to both ends when the time is up: a proxy
  */
 #include "base/mono.h"
+#include "base/units.h"
 #include "faults/fault.h"
+#include "faults/presets.h"
+#include <stdio.h>
+
+#define IDLE_MIN_NS (10 * NS_PER_MS)
 
 enum mode { MODE_DROP, MODE_RST_NEXT, MODE_RST_BOTH, MODE_FIN };
 
@@ -16,16 +21,24 @@ static const char *const mode_names[] = { "drop", "rst_next", "rst_both", "fin",
 
 struct idle_params {
 	int64_t after_ns;
+	uint64_t time_scale;
+	int preset; /* its values are in the others; conf_section.c */
 	int mode;
 	bool keepalive_counts;
 };
 
 static const struct field params[] = {
+	{ .key = "preset",
+	    .kind = FIELD_CHOICE,
+	    .offset = offsetof(struct idle_params, preset),
+	    .initial = "none",
+	    .choices = idle_preset_names,
+	    .help = "a middlebox whose values hold for the keys of this type that are not given" },
 	{ .key = "after",
 	    .kind = FIELD_DURATION,
 	    .offset = offsetof(struct idle_params, after_ns),
 	    .initial = "350s",
-	    .min = 10 * NS_PER_MS,
+	    .min = IDLE_MIN_NS,
 	    .max = 86400 * NS_PER_S * 30,
 	    .help = "how long a session may be idle before it is forgotten" },
 	{ .key = "mode",
@@ -41,6 +54,13 @@ static const struct field params[] = {
 	    .initial = "yes",
 	    .help = "whether TCP keepalive probes restart the clock, as they do in a middlebox "
 		    "that passes them on" },
+	{ .key = "time_scale",
+	    .kind = FIELD_COUNT,
+	    .offset = offsetof(struct idle_params, time_scale),
+	    .initial = "1",
+	    .min = 1,
+	    .max = 100000,
+	    .help = "divides `after`: with 100, 350s last 3.5s; what is left is at least 10ms" },
 	{ 0 },
 };
 
@@ -57,7 +77,46 @@ static const struct idle_params *params_of(const struct fault_spec *s)
 
 static int64_t idle_ns(const struct fault_spec *s)
 {
-	return params_of(s)->after_ns;
+	const struct idle_params *p = params_of(s);
+
+	return p->after_ns / (int64_t)p->time_scale;
+}
+
+/* As the sources of the presets write it: "350s". */
+static const char *in_seconds(char *buf, size_t size, int64_t ns)
+{
+	if (ns % NS_PER_S)
+		units_format_duration(buf, size, ns);
+	else
+		snprintf(buf, size, "%llds", (long long)(ns / NS_PER_S));
+	return buf;
+}
+
+static const char *note(const struct fault_spec *s, char *buf, size_t size)
+{
+	const struct idle_params *p = params_of(s);
+	char whole[48], scaled[48];
+
+	if (p->time_scale == 1)
+		return NULL;
+	snprintf(buf, size, "after=%s at time_scale=%llu is %s",
+	    in_seconds(whole, sizeof(whole), p->after_ns), (unsigned long long)p->time_scale,
+	    units_format_duration(scaled, sizeof(scaled), idle_ns(s)));
+	return buf;
+}
+
+static const char *check(const struct fault_spec *s, const char **key, char *buf, size_t size)
+{
+	const struct idle_params *p = params_of(s);
+	char whole[48];
+
+	if (idle_ns(s) >= IDLE_MIN_NS)
+		return NULL;
+	*key = "time_scale";
+	snprintf(buf, size, "at most %lld, so that after=%s lasts 10ms or longer, got \"%llu\"",
+	    (long long)(p->after_ns / IDLE_MIN_NS), in_seconds(whole, sizeof(whole), p->after_ns),
+	    (unsigned long long)p->time_scale);
+	return buf;
 }
 
 static bool probes_count(const struct fault_spec *s)
@@ -102,6 +161,8 @@ const struct fault_ops fault_idle_timeout = {
 		             "FIN, as `mode` says; never if probes come sooner",
 		.params = params,
 		.refusals = refusals,
+		.presets = idle_presets,
+		.check = check,
 		.sides = 1 << SIDE_BOTH,
 		.needs_wire = true,
 	},
@@ -111,6 +172,7 @@ const struct fault_ops fault_idle_timeout = {
 	.dirs = dirs,
 	.idle_ns = idle_ns,
 	.probes_count = probes_count,
+	.note = note,
 	.arm = arm,
 	.settle = settle,
 };

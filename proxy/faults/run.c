@@ -5,6 +5,8 @@
 #include "faults/engine.h"
 #include <string.h>
 
+const char *const flow_names[] = { "upstream", "downstream", NULL };
+
 const struct fault_spec *run_spec(const struct run *r)
 {
 	return r->fault->spec;

@@ -9,6 +9,7 @@
 #include "base/mono.h"
 #include "base/rng.h"
 #include "faults/run.h"
+#include "faults/stream.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,11 @@ bool fault_chooses(const struct fault *f, const struct target *t)
 		return true;
 	snprintf(label, sizeof(label), "%s/%s", s->name, t->door->spec->name);
 	return rng_unit(f->engine->seed, label, t->nth) < s->toxicity;
+}
+
+bool fault_strikes(const struct fault *f)
+{
+	return f->ops->arm || f->ops->pump;
 }
 
 void fault_lower(struct fault *f, enum grade grade)
@@ -114,6 +120,7 @@ static void timer_drop(struct run *r)
 void run_free(struct run *r)
 {
 	timer_drop(r);
+	stream_detach(r);
 	LIST_REMOVE(r, in_target);
 	TAILQ_REMOVE(&r->fault->runs, r, in_fault);
 	free(r);
@@ -302,11 +309,14 @@ void run_arm(struct run *r, int64_t now_ns)
 	r->fault->sessions++;
 	if (r->fault->ops->arm)
 		r->fault->ops->arm(r);
+	if (r->fault->ops->pump && !r->target->over)
+		stream_attach(r);
 }
 
 static bool has_wishes(const struct run *r)
 {
-	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER];
+	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER] ||
+	       r->stages[FLOW_UPSTREAM] || r->stages[FLOW_DOWNSTREAM];
 }
 
 void run_settle(struct run *r)
@@ -322,6 +332,18 @@ void run_settle(struct run *r)
 	fault_lower(f, r->grade[LEG_SERVER]);
 }
 
+static void observe_from(struct engine *e, const struct run *r, int64_t now_ns)
+{
+	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
+		e->observe_due_ns = now_ns + e->observe_interval_ns;
+}
+
+void run_strike(struct run *r)
+{
+	r->fault->ops->strike(r);
+	observe_from(r->fault->engine, r, 0);
+}
+
 void run_tell(struct run *r, int64_t now_ns)
 {
 	struct fault *f = r->fault;
@@ -332,8 +354,7 @@ void run_tell(struct run *r, int64_t now_ns)
 	r->told = true;
 	if (f->ops->tell)
 		f->ops->tell(r);
-	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
-		e->observe_due_ns = now_ns + e->observe_interval_ns;
+	observe_from(e, r, now_ns);
 	if (!has_wishes(r))
 		run_free(r);
 	else if (fault_has_triggers(f->spec) && fault_lasts_ns(f) > 0)
@@ -392,7 +413,7 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 	int64_t began = mono_now_ns(), armed;
 	struct run *r;
 
-	if (t->over || f->state != FAULT_ACTIVE || !f->ops->arm || !fault_chooses(f, t))
+	if (t->over || f->state != FAULT_ACTIVE || !fault_strikes(f) || !fault_chooses(f, t))
 		return;
 	r = run_new(f, t);
 	if (!r)
@@ -430,6 +451,8 @@ void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 			run_observe(r);
 		run_free(r);
 	}
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		stream_free(t->streams[flow]);
 	TAILQ_REMOVE(&t->door->targets, t, in_door);
 }
 

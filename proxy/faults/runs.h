@@ -16,6 +16,11 @@ void fault_lower(struct fault *f, enum grade grade); /* it acts no better than t
 
 /* What it does to connection attempts now; with clients only to theirs. */
 enum gate fault_gate(const struct fault *f);
+/* It does something to sessions. */
+bool fault_strikes(const struct fault *f);
+/* A pending run for every open session that toxicity and clients choose. */
+void fault_enlist(struct fault *f);
+
 /* It keeps its clients' range silent at this door. */
 bool fault_ranges(const struct fault *f, const struct door *d);
 
@@ -30,6 +35,7 @@ void run_watch(struct run *r, int64_t now_ns); /* a pending run waits for its tr
 void run_arm(struct run *r, int64_t now_ns);
 void run_settle(struct run *r);
 void run_tell(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
+void run_strike(struct run *r);               /* what a stage asked for */
 void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
 
 /* Reads the drop counters of what is silent and tells what is new. */

@@ -13,6 +13,7 @@
 
 enum leg { LEG_CLIENT, LEG_SERVER, LEGS };
 enum flow { FLOW_UPSTREAM, FLOW_DOWNSTREAM, FLOWS };
+extern const char *const flow_names[]; /* "upstream", "downstream" */
 
 #define FLOW_BIT(f) (1u << (f))
 #define FLOWS_ALL   (FLOW_BIT(FLOW_UPSTREAM) | FLOW_BIT(FLOW_DOWNSTREAM))
@@ -27,6 +28,8 @@ enum ending {
 struct target;
 struct run;
 struct door;
+struct engine;
+struct stream;
 
 struct target_ops {
 	/* The wire of a leg. Returns the grade reached; GRADE_REFUSED: nothing changed. */
@@ -47,12 +50,16 @@ struct target_ops {
 	/* When bytes last moved. */
 	int64_t (*active_ns)(const struct target *t);
 	uint64_t (*bytes)(const struct target *t, enum flow flow);
+	/* The flow's bytes go through streams[flow] (faults/stream.h) from now on, or something in
+	 * it can go on: look at it again. */
+	void (*shaped)(struct target *t, enum flow flow);
 };
 
 /* Embedded in a session. */
 struct target {
 	const struct target_ops *ops;
 	struct door *door;
+	struct stream *streams[FLOWS]; /* NULL: nothing shapes that flow */
 	LIST_HEAD(, run) runs;
 	TAILQ_ENTRY(target) in_door;
 	uint64_t id;  /* the session's number, unique in the process */
@@ -79,6 +86,7 @@ struct door_ops {
 /* Embedded in a proxy: its listening address, and the sessions that came through it. */
 struct door {
 	const struct door_ops *ops;
+	struct engine *engine; /* since engine_door_add() */
 	const struct proxy_spec *spec;
 	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be
 				     resolved */

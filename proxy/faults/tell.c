@@ -24,6 +24,15 @@ static void add_scope(json_t *o, const struct fault_spec *s)
 			field_format(field_find(fault_fields, "proxy"), s, names, sizeof(names))));
 }
 
+static void add_note(json_t *o, const struct fault *f)
+{
+	char buf[160];
+	const char *note = f->ops->note ? f->ops->note(f->spec, buf, sizeof(buf)) : NULL;
+
+	if (note)
+		json_object_set_new(o, "note", json_string(note));
+}
+
 void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t now_ns)
 {
 	const struct fault_spec *s = f->spec;
@@ -38,6 +47,8 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t n
 		json_object_set_new(o, "duration_ns", json_integer(fault_lasts_ns(f)));
 	} else if (id == EVENT_FAULT_ACTIVE) {
 		add_scope(o, s);
+	} else if (id == EVENT_FAULT_UPDATED) {
+		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
 	} else if (id == EVENT_FAULT_LIFTED) {
 		json_object_set_new(o, "reason", json_string(reason));
 		json_object_set_new(o, "sessions", json_integer((json_int_t)f->sessions));
@@ -47,6 +58,8 @@ void fault_tell(struct fault *f, enum event_id id, const char *reason, int64_t n
 		    o, "active_ns", json_integer(f->active_ns ? now_ns - f->active_ns : 0));
 	}
 	json_object_set_new(o, "grade", json_string(grade_names[f->grade]));
+	if (id == EVENT_FAULT_ARMED)
+		add_note(o, f);
 	timeline_record(f->engine->timeline, id, o);
 }
 

@@ -287,6 +287,19 @@ static void check_wire(const struct check *k, const struct subject *s, const str
 	}
 }
 
+/* What the type has to say of its values together: of those that could all be read. */
+static void check_together(
+    const struct check *k, const struct subject *s, const struct fault_spec *f)
+{
+	const char *key = NULL, *want;
+	char buf[TEXT_MAX];
+
+	if (!f->type->check || may_be_given(k, f, CONF_BAD))
+		return;
+	if ((want = f->type->check(f, &key, buf, sizeof(buf))))
+		fail(k, s, key, "expected %s", want);
+}
+
 static void check_fault(const struct check *k, const struct fault_spec *f)
 {
 	const struct fault_spec *first = config_find_fault(k->c, f->name);
@@ -298,6 +311,7 @@ static void check_fault(const struct check *k, const struct fault_spec *f)
 	check_side(k, &s, f);
 	check_refusals(k, &s, f);
 	check_wire(k, &s, f);
+	check_together(k, &s, f);
 }
 
 void conf_check_fault(const struct config *c, const struct fault_spec *f, struct conf_errors *e,

@@ -11,6 +11,9 @@
 #pragma once
 #include "model/conf.h"
 
+/* As a key in conf_places: one of the spec's values was bad, or a key of its was given twice. */
+#define CONF_BAD "="
+
 struct conf_places {
 	struct conf_place {
 		const void *spec;

@@ -89,7 +89,8 @@ static bool is_duplicate(const struct conf_section *s, const struct conf_entry *
 	return false;
 }
 
-static void set_value(struct conf_run *run, const struct conf_section *s,
+/* False: it was bad, which has been said. */
+static bool set_value(struct conf_run *run, const struct conf_section *s,
     const struct conf_entry *entry, const struct field *f, void *base)
 {
 	struct where at = section_place(s, entry->line);
@@ -97,11 +98,12 @@ static void set_value(struct conf_run *run, const struct conf_section *s,
 	const char *want = field_parse(f, base, entry->value, buf, sizeof(buf));
 
 	if (!want)
-		return;
+		return true;
 	if (f->kind == FIELD_CHOICE)
 		conf_hint(hint, sizeof(hint), entry->value, f->choices);
 	conf_error_at(run->errors, &at, s->title, entry->key, "expected %s, got \"%s\"%s", want,
 	    entry->value, hint);
+	return false;
 }
 
 /* Every key of the section into the first of the targets that has it; spec is what the places are
@@ -109,7 +111,8 @@ static void set_value(struct conf_run *run, const struct conf_section *s,
 static void set_values(struct conf_run *run, const struct conf_section *s, const void *spec,
     const struct target *targets, const char *type)
 {
-	for (const struct conf_entry *e = s->entries; e < s->entries + s->count; e++) {
+	for (size_t i = 0; i < s->count; i++) {
+		const struct conf_entry *e = &s->entries[i];
 		struct where at = section_place(s, e->line);
 		const struct target *t = targets;
 		const struct field *f = NULL;
@@ -119,9 +122,11 @@ static void set_values(struct conf_run *run, const struct conf_section *s, const
 		if (is_duplicate(s, e)) {
 			conf_error_at(
 			    run->errors, &at, s->title, e->key, "expected once in a section");
+			conf_places_add(&run->places, spec, CONF_BAD, e->line);
 		} else if (f) {
 			conf_places_add(&run->places, spec, f->key, e->line);
-			set_value(run, s, e, f, t[-1].base);
+			if (!set_value(run, s, e, f, t[-1].base))
+				conf_places_add(&run->places, spec, CONF_BAD, e->line);
 		} else if (!type || strcmp(e->key, "type") != 0) {
 			unknown_key(run, s, e, targets, type);
 		}
@@ -168,9 +173,9 @@ static void make_proxy(struct conf_run *run, struct conf_section *s)
 
 static const struct conf_entry *find_entry(const struct conf_section *s, const char *key)
 {
-	for (const struct conf_entry *e = s->entries; e < s->entries + s->count; e++)
-		if (strcmp(e->key, key) == 0)
-			return e;
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->entries[i].key, key) == 0)
+			return &s->entries[i];
 	return NULL;
 }
 
@@ -225,6 +230,33 @@ static void drop_foreign_keys(const struct conf_run *run, struct conf_section *s
 	s->count = kept;
 }
 
+/* The settings of the preset, for keys that were not given, as if they stood where it does. A
+ * preset that is not known is found by whoever reads the key itself. */
+static void add_preset(struct conf_run *run, struct conf_section *s, const struct fault_type *type)
+{
+	const struct conf_entry *chosen = find_entry(s, "preset");
+	const struct preset *p = type->presets;
+	char *save = NULL, *settings;
+
+	while (chosen && p && p->name && strcmp(p->name, chosen->value) != 0)
+		p++;
+	if (!chosen || !p || !p->name)
+		return;
+	const int line = chosen->line;
+	if (!(settings = strdup(p->settings)))
+		conf_errors_add(run->errors, "%s: out of memory", s->file);
+	for (char *key = settings ? strtok_r(settings, BLANKS, &save) : NULL; key;
+	     key = strtok_r(NULL, BLANKS, &save)) {
+		char *equals = strchrnul(key, '=');
+
+		if (*equals)
+			*equals++ = '\0';
+		if (!find_entry(s, key))
+			conf_section_add(s, key, equals, line);
+	}
+	free(settings);
+}
+
 static struct fault_spec *add_fault(struct conf_run *run, struct conf_section *s)
 {
 	static const struct fault_type unknown = { .name = "this type", .sides = ~0u };
@@ -233,7 +265,9 @@ static struct fault_spec *add_fault(struct conf_run *run, struct conf_section *s
 
 	if (!f)
 		return NULL;
-	if (!type)
+	if (type)
+		add_preset(run, s, type);
+	else
 		drop_foreign_keys(run, s);
 	f->where = section_place(s, s->line);
 	set_values(run, s, f,

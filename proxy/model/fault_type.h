@@ -6,6 +6,8 @@
 #pragma once
 #include "model/field.h"
 
+struct fault_spec;
+
 /* A key that a type does not take, and why; a sentence fragment: "it acts on SYNs, before there is
  * a session". A table of them ends with key NULL. */
 struct refusal {
@@ -30,7 +32,10 @@ struct fault_type {
 	const struct field *params; /* its own keys, offsets into fault_spec.params; NULL: none */
 	const struct refusal *refusals; /* common keys it does not take; NULL: none */
 	const struct preset *presets;   /* of a type with a key `preset`; NULL: none */
-	unsigned sides;                 /* bit 1 << enum side for each side it can have */
+	/* What its keys cannot say together: NULL, or what was expected, in buf or static, and
+	 * *key, the one to blame. NULL: they may say anything. */
+	const char *(*check)(const struct fault_spec *s, const char **key, char *buf, size_t size);
+	unsigned sides;    /* bit 1 << enum side for each side it can have */
 	bool needs_wire;   /* it must make the dying end's leg silent: TCP, and a wire power */
 	bool needs_filter; /* it drops some segments and lets others pass: CAP_NET_ADMIN */
 	bool needs_raw;    /* it sends ICMP: CAP_NET_RAW */

@@ -30,6 +30,8 @@ static void range_text(const struct field *f, char *out, size_t size, int64_t v)
 		units_format_duration(out, size, v);
 	else if (f->kind == FIELD_SIZE)
 		units_format_size(out, size, (uint64_t)v);
+	else if (f->kind == FIELD_RATE)
+		units_format_rate(out, size, (uint64_t)v);
 	else
 		snprintf(out, size, "%lld", (long long)v);
 }
@@ -39,6 +41,7 @@ static const char *range_check(const struct field *f, uint64_t v, char *buf, siz
 {
 	static const char *const noun[] = { [FIELD_DURATION] = "a duration",
 		[FIELD_SIZE] = "a size",
+		[FIELD_RATE] = "a rate",
 		[FIELD_COUNT] = "a whole number" };
 	char least[48], most[48];
 
@@ -95,6 +98,25 @@ static void size_format(const struct field *f, const void *p, char *buf, size_t 
 	uint64_t back;
 	if (units_parse_size(buf, &back) || back != bytes)
 		snprintf(buf, size, "%lluB", (unsigned long long)bytes);
+}
+
+static const char *rate_parse(
+    const struct field *f, void *p, const char *text, char *buf, size_t size)
+{
+	uint64_t rate;
+	const char *want = units_parse_rate(text, &rate);
+
+	if (!want)
+		want = range_check(f, rate, buf, size);
+	if (!want)
+		*(uint64_t *)p = rate;
+	return want;
+}
+
+static void rate_format(const struct field *f, const void *p, char *buf, size_t size)
+{
+	(void)f;
+	units_format_rate(buf, size, *(const uint64_t *)p);
 }
 
 static const char *count_parse(
@@ -254,6 +276,10 @@ static const char *cidr_field_parse(
     const struct field *f, void *p, const char *text, char *buf, size_t size)
 {
 	(void)f, (void)buf, (void)size;
+	if (strcmp(text, "*") == 0) { /* everybody: what cidr_format() writes of zeroed memory */
+		memset(p, 0, sizeof(struct cidr));
+		return NULL;
+	}
 	return cidr_parse(text, p);
 }
 
@@ -373,6 +399,7 @@ static bool names_copy(void *dst, const void *src)
 static const struct kind kinds[] = {
 	[FIELD_DURATION] = { sizeof(int64_t), duration_parse, duration_format },
 	[FIELD_SIZE] = { sizeof(uint64_t), size_parse, size_format },
+	[FIELD_RATE] = { sizeof(uint64_t), rate_parse, rate_format },
 	[FIELD_COUNT] = { sizeof(uint64_t), count_parse, count_format },
 	[FIELD_PROBABILITY] = { sizeof(double), probability_parse, probability_format,
 	    double_equal },

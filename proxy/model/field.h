@@ -11,6 +11,7 @@
 enum field_kind {
 	FIELD_DURATION,    /* int64_t, nanoseconds */
 	FIELD_SIZE,        /* uint64_t, bytes */
+	FIELD_RATE,        /* uint64_t, bytes a second */
 	FIELD_COUNT,       /* uint64_t */
 	FIELD_PROBABILITY, /* double, 0..1 */
 	FIELD_CHOICE,      /* int, index into choices */
@@ -34,7 +35,7 @@ struct field {
 	size_t offset;
 	const char *initial;        /* default as a user would write it; NULL: unset (zero) */
 	const char *const *choices; /* FIELD_CHOICE: NULL-terminated */
-	int64_t min, max;           /* DURATION, SIZE, COUNT: inclusive; both 0: no limit */
+	int64_t min, max;           /* DURATION, SIZE, RATE, COUNT: inclusive; both 0: no limit */
 	bool required;
 	const char *help; /* one sentence, no full stop */
 };

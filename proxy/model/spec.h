@@ -36,11 +36,12 @@ struct settings {
 	char *events;              /* FILE or "-"; NULL: none */
 	char *ports_file;          /* NULL: none */
 	int64_t drain_timeout_ns;
-	int64_t observe_interval_ns; /* how often silent sockets' drop counters are read */
-	int splice;                  /* enum splice_mode */
-	int rung;                    /* enum rung: best; the others are for tests */
-	char *admin;                 /* where the HTTP API listens; "off": nowhere */
-	char *admin_token_file;      /* NULL: none */
+	int64_t observe_interval_ns;   /* how often silent sockets' drop counters are read */
+	uint64_t buffer, buffer_total; /* bytes that faults may hold: one direction, all */
+	int splice;                    /* enum splice_mode */
+	int rung;                      /* enum rung: best; the others are for tests */
+	char *admin;                   /* where the HTTP API listens; "off": nowhere */
+	char *admin_token_file;        /* NULL: none */
 };
 
 /* [host NAME]: proxies that live and die together. */

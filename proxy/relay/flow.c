@@ -9,10 +9,11 @@
  * message a copy is 10-20 % cheaper, above it splice is, by 2 to 5 times at 64 KiB. While bytes
  * wait, the source is not read: that is all the back-pressure there is, and it bounds the memory.
  */
+#include "relay/flow.h"
 #include "base/mono.h"
+#include "faults/stream.h"
 #include "kernel/socket.h"
 #include "relay/proxy.h"
-#include "relay/session.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,13 +22,13 @@
 
 #define ROUNDS 4 /* reads in one call: others want their turn, too */
 
-enum step { STEP_AGAIN, STEP_WAIT, STEP_ENDED };
-
 bool flow_wants_write(const struct session *s, enum flow flow)
 {
 	const struct flow_state *f = &s->flows[flow];
 
-	return f->len && !f->held && s->state == SESSION_OPEN;
+	if (f->held || s->state != SESSION_OPEN)
+		return false;
+	return f->len || (flow_is_shaped(s, flow) && flow_shape_wants_write(s, flow));
 }
 
 bool flow_wants_read(const struct session *s, enum flow flow)
@@ -39,6 +40,8 @@ bool flow_wants_read(const struct session *s, enum flow flow)
 		return false;
 	if (s->state == SESSION_DEAD)
 		return !from->wire.dirs; /* to see it end; its bytes have nowhere to go */
+	if (flow_is_shaped(s, flow) && !f->discard)
+		return !f->len && flow_shape_wants_read(s, flow);
 	return !f->len && (f->discard || !f->eof);
 }
 
@@ -52,6 +55,8 @@ void flow_clear(struct session *s, enum flow flow)
 	f->pipe = NULL;
 	f->buf = NULL;
 	f->len = f->off = 0;
+	if (flow_is_shaped(s, flow))
+		stream_clear(s->target.streams[flow]);
 }
 
 static void flow_emptied(struct session *s, struct flow_state *f)
@@ -64,13 +69,12 @@ static void flow_emptied(struct session *s, struct flow_state *f)
 	f->off = 0;
 }
 
-static bool would_block(int err)
+bool flow_would_block(int err)
 {
 	return err == EAGAIN || err == EINTR;
 }
 
-/* Bytes have reached the other leg's socket. A fault may have waited for just that many. */
-static enum step flow_delivered(struct session *s, enum flow flow, size_t n)
+enum step flow_delivered(struct session *s, enum flow flow, size_t n)
 {
 	struct flow_state *f = &s->flows[flow];
 
@@ -81,14 +85,13 @@ static enum step flow_delivered(struct session *s, enum flow flow, size_t n)
 	return s->state == SESSION_OPEN && !f->held ? STEP_AGAIN : STEP_ENDED;
 }
 
-static enum step flow_failed(struct session *s, enum leg leg)
+enum step flow_failed(struct session *s, enum leg leg)
 {
 	session_leg_failed(s, leg, errno);
 	return STEP_ENDED;
 }
 
-/* How much may pass, so that no byte beyond a mark does. */
-static size_t flow_room(const struct flow_state *f, size_t most)
+size_t flow_room(const struct flow_state *f, size_t most)
 {
 	uint64_t left = f->mark - f->bytes;
 
@@ -114,7 +117,8 @@ static enum step flow_drain(struct session *s, enum flow flow)
 		ssize_t n = flow_write(f, fd);
 
 		if (n < 0)
-			return would_block(errno) ? STEP_WAIT : flow_failed(s, flow_sink(flow));
+			return flow_would_block(errno) ? STEP_WAIT
+						       : flow_failed(s, flow_sink(flow));
 		f->off += n;
 		f->len -= n;
 		if (!f->len)
@@ -125,7 +129,7 @@ static enum step flow_drain(struct session *s, enum flow flow)
 	return STEP_AGAIN;
 }
 
-static enum step flow_ended(struct session *s, enum flow flow)
+enum step flow_ended(struct session *s, enum flow flow)
 {
 	struct flow_state *f = &s->flows[flow];
 
@@ -163,12 +167,12 @@ static enum step flow_copy(struct session *s, enum flow flow)
 
 	n = recv(s->legs[flow_source(flow)].fd, data, flow_room(f, RELAY_SCRATCH), 0);
 	if (n < 0)
-		return would_block(errno) ? STEP_WAIT : flow_failed(s, flow_source(flow));
+		return flow_would_block(errno) ? STEP_WAIT : flow_failed(s, flow_source(flow));
 	if (n == 0)
 		return flow_ended(s, flow);
 	f->splice = n == RELAY_SCRATCH && s->relay->splice != SPLICE_OFF;
 	sent = send(s->legs[flow_sink(flow)].fd, data, n, MSG_NOSIGNAL);
-	if (sent < 0 && !would_block(errno))
+	if (sent < 0 && !flow_would_block(errno))
 		return flow_failed(s, flow_sink(flow));
 	if (sent < 0)
 		sent = 0;
@@ -196,7 +200,7 @@ static enum step flow_splice(struct session *s, enum flow flow)
 		pipe_give(&s->relay->pipes, pipe);
 		if (n == 0)
 			return flow_ended(s, flow);
-		if (!would_block(errno))
+		if (!flow_would_block(errno))
 			return flow_failed(s, flow_source(flow));
 		f->splice = s->relay->splice == SPLICE_ON;
 		return STEP_WAIT;
@@ -216,7 +220,7 @@ static enum step flow_discard(struct session *s, enum flow flow)
 	if (n > 0)
 		return STEP_AGAIN;
 	if (n < 0)
-		return would_block(errno) ? STEP_WAIT : flow_failed(s, leg);
+		return flow_would_block(errno) ? STEP_WAIT : flow_failed(s, leg);
 	s->flows[flow].discard = false;
 	if (s->state == SESSION_DEAD)
 		session_end_leg(s, leg, ENDING_CLOSE);
@@ -233,6 +237,12 @@ static enum step flow_step(struct session *s, enum flow flow)
 		return STEP_ENDED;
 	if (s->state == SESSION_DEAD)
 		return flow_discard(s, flow);
+	if (flow_is_shaped(s, flow)) {
+		enum step step = flow_shape(s, flow);
+
+		if (step != STEP_WAIT || !f->discard)
+			return step;
+	}
 	if (f->eof && !f->fin && flow_ended(s, flow) == STEP_ENDED)
 		return STEP_ENDED;
 	if (f->discard)

@@ -16,6 +16,7 @@ struct resolver;
 struct builtin;
 
 #define RELAY_SCRATCH (16 << 10) /* a read that fills it turns a flow to splice */
+#define RELAY_SHAPED  (64 << 10) /* a read of a flow whose bytes go through faults */
 
 struct relay {
 	struct event_base *base;
@@ -36,7 +37,7 @@ struct relay {
 	uint64_t sessions;        /* now */
 	void (*idle)(void *arg);  /* called when the last session has gone; NULL: nobody waits */
 	void *idle_arg;
-	char scratch[RELAY_SCRATCH];
+	char scratch[RELAY_SHAPED];
 };
 
 /* NULL with *err on failure. The timeline and wire are the caller's and must outlive it. */

@@ -4,6 +4,7 @@
  */
 #include "relay/session.h"
 #include "base/mono.h"
+#include "faults/stream.h"
 #include "kernel/socket.h"
 #include "relay/builtin.h"
 #include "relay/proxy.h"
@@ -193,8 +194,13 @@ static void leg_close(struct session *s, struct leg_state *leg, enum ending how)
 
 static void flow_finish(struct session *s, enum flow f)
 {
-	s->flows[f].eof = true;
+	struct stream *shaped = s->target.streams[f];
+
 	s->flows[f].discard = true;
+	if (!shaped || !stream_end(shaped, mono_now_ns())) /* else: behind what is on its way */
+		s->flows[f].eof = true;
+	else
+		stream_run(shaped, mono_now_ns());
 	if (s->state == SESSION_OPEN && !s->flows[f].len) /* DIALING: session_connected() does it */
 		flow_run(s, f);
 }

@@ -125,6 +125,16 @@ static uint64_t target_bytes(const struct target *t, enum flow flow)
 	return ((const struct session *)t)->flows[flow].bytes;
 }
 
+static void target_shaped(struct target *t, enum flow flow)
+{
+	struct session *s = session_of(t);
+
+	if (s->state == SESSION_OPEN)
+		flow_run(s, flow);
+	if (s->state == SESSION_OPEN || s->state == SESSION_DEAD)
+		session_watch(s);
+}
+
 const struct target_ops session_target_ops = {
 	.silence = target_silence,
 	.bury = target_bury,
@@ -135,6 +145,7 @@ const struct target_ops session_target_ops = {
 	.mark = target_mark,
 	.active_ns = target_active_ns,
 	.bytes = target_bytes,
+	.shaped = target_shaped,
 };
 
 static void silent_long_enough(evutil_socket_t fd, short what, void *arg)

@@ -5,10 +5,11 @@ keepalives_count, tcp_user_timeout (which libpq does not set when keepalives=0).
 tcp_keepalives_idle and so on, set in the one session that needs them.
 """
 import subprocess
+import time
 
 import pytest
 
-from programs import need
+from programs import established, need
 from relay import since, wait_until
 
 KEEPALIVE = {"keepalives_idle": 1, "keepalives_interval": 1, "keepalives_count": 2}
@@ -174,6 +175,36 @@ def test_idle_session_is_forgotten_and_one_with_keepalive_is_not(postgres, betwe
         "closed the connection" in forgotten.errors()
     kept.say("select 'still here';")
     kept.wait_output("still here")
+    assert len(d.events("fault.fired")) == 1
+
+
+RESET = ("Connection reset by peer", "closed the connection")
+
+
+# 350 s and 240 s, in 3.5 s and 3.4 s: keepalive counts in whole seconds.
+@pytest.mark.parametrize("preset, scale, words, least", [
+    ("aws-nlb", 100, RESET, 0),  # RST in answer to the query
+    ("azure-lb", 70, ("Connection timed out",), 1.5),  # silence: it takes tcp_user_timeout
+])
+def test_keepalives_idle_below_a_middleboxs_timer_lives_and_above_it_fails(
+        postgres, between, start, preset, scale, words, least):
+    d = between(postgres)
+    d.prepare("idle_timeout", preset=preset, time_scale=scale)
+    above, below = (start([need("psql"), "-XAtq", postgres.conninfo(
+        d.port(), application_name="idle", keepalives_idle=idle, keepalives_interval=1,
+        keepalives_count=2, tcp_user_timeout=2000)], stdin=subprocess.PIPE) for idle in (7200, 1))
+    for psql in below, above:  # the one that lives is idle for longer
+        psql.say("select 'idle from now on';")
+        psql.wait_output("idle from now on")
+    d.wait("fault.fired")
+    assert above.running() and established(d.port()) == 2, "nobody was told"
+    asked = time.monotonic_ns()
+    above.say("select 'too late';")
+    status, seconds = above.end({"mono_ns": asked}, 10)
+    assert status == 2 and least < seconds < least + 6
+    assert any(word in above.errors() for word in words), above.errors()
+    below.say("select 'still here';")
+    below.wait_output("still here")
     assert len(d.events("fault.fired")) == 1
 
 

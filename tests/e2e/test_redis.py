@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from programs import need
+from programs import established, need
 from relay import since, wait_until
 
 PUSHES = 20000
@@ -143,3 +143,37 @@ def test_reset_and_process_crash_in_a_pipeline(redis, pipe):
     assert status != 0 and seconds < 5
     kept = stored(redis)
     assert kept == list(range(len(kept))) and len(kept) < PUSHES
+
+
+def test_a_job_for_a_client_that_a_balancer_forgot_is_lost(redis, between, start):
+    """350 s in 3.5 s. Who waits in BLPOP sends nothing, and redis-cli's keepalive comes too late:
+    the server hands the job to a connection that is no more."""
+    redis.ask("FLUSHALL")
+    d = between(redis)
+    d.prepare("idle_timeout", preset="aws-nlb", time_scale=100)
+    client = start([need("redis-cli"), "-p", str(d.port()), "BLPOP", "queue", "0"])
+    wait_until(redis.waiting, 10, "BLPOP")
+    fired = d.wait("fault.fired")
+    assert redis.waiting() and established(d.port()) == 1, "nobody was told"
+    assert redis.ask("RPUSH", "queue", "job") == "1"
+    wait_until(lambda: not redis.waiting(), 5, "the server to hand out the job")
+    assert redis.ask("LLEN", "queue") == "0" and client.running() and client.output() == ""
+    status, seconds = client.end(fired, 25)
+    assert status == 1 and "Connection reset by peer" in client.errors()
+    assert 10 < seconds < 20, "RST in answer to the keepalive probe after 15 s, 3.5 of which were over"
+
+
+def test_a_client_that_asks_after_a_balancer_forgot_it_is_reset_once(redis, between, start):
+    """redis-cli kept open on a pipe: the command after the long pause fails, the next connects anew."""
+    d = between(redis)
+    d.prepare("idle_timeout", preset="aws-nlb", time_scale=100)
+    client = start([need("redis-cli"), "-p", str(d.port())], stdin=subprocess.PIPE)
+    client.say("SET before pause")
+    client.wait_output("OK")
+    d.wait("fault.fired")
+    assert established(d.port()) == 1, "nobody was told"
+    client.say("GET before")
+    wait_until(lambda: "Connection reset by peer" in client.errors(), 5, "the command to fail")
+    client.say("GET before")
+    client.wait_output("pause")
+    assert d.sessions() == 2 and "nil" not in client.output()

@@ -7,7 +7,8 @@
 Suite *catalogue_suite(void);
 
 static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
-	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "noop" };
+	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "latency", "bandwidth",
+	"slow_close", "noop" };
 
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 
@@ -99,10 +100,11 @@ START_TEST(rows_agree_with_themselves)
 		    "%s: tail", name);
 		ck_assert_msg((ops->lasts != FAULT_NO_PARAM) == refuses(&ops->type, "duration"),
 		    "%s: two lengths, or none", name);
-		ck_assert_msg(ops->other != OTHER_DEFAULT || !ops->arm,
+		ck_assert_msg(ops->other != OTHER_DEFAULT || !(ops->arm || ops->pump),
 		    "%s: what is the default of other?", name);
-		ck_assert_msg(
-		    ops->arm || refuses(&ops->type, "nth"), "%s strikes no session", name);
+		ck_assert_msg(ops->arm || ops->pump || refuses(&ops->type, "nth"),
+		    "%s strikes no session", name);
+		ck_assert_msg(!ops->pump || ops->flows, "%s: whose bytes?", name);
 		ck_assert_msg(!ops->settle || ops->arm, "%s settles what it does not arm", name);
 	}
 }

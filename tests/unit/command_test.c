@@ -380,6 +380,28 @@ START_TEST(faults_come_change_and_go)
 END_TEST
 
 /* A fault that has had its time is not armed again by a reload that leaves it as it is. */
+START_TEST(other_parameters_are_taken_as_it_runs)
+{
+	static const char *const proxy =
+	    "[proxy a]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n"
+	    "[fault f]\nproxy = a\ntype = latency\nlatency = ";
+	char text[256];
+
+	for (int i = 1; i <= 2; i++) {
+		snprintf(text, sizeof(text), "%s%dms\n", proxy, i);
+		apply(text);
+	}
+	ck_assert_uint_eq(told[EVENT_FAULT_ARMED], 1);
+	ck_assert_uint_eq(told[EVENT_FAULT_UPDATED], 1);
+	ck_assert_uint_eq(told[EVENT_FAULT_LIFTED], 0);
+	snprintf(text, sizeof(text), "%s2ms\nduration = 1h\n", proxy);
+	apply(text);
+	ck_assert_uint_eq(told[EVENT_FAULT_UPDATED], 1);
+	ck_assert_uint_eq(told[EVENT_FAULT_LIFTED], 1);
+	ck_assert_uint_eq(told[EVENT_FAULT_ARMED], 2);
+}
+END_TEST
+
 START_TEST(a_fault_that_is_over_stays_over)
 {
 	struct fault *f;
@@ -525,6 +547,7 @@ Suite *command_suite(void)
 	tcase_add_test(c, every_address_that_fails_is_told);
 	tcase_add_test(c, an_impossible_fault_changes_nothing);
 	tcase_add_test(c, faults_come_change_and_go);
+	tcase_add_test(c, other_parameters_are_taken_as_it_runs);
 	tcase_add_test(c, a_fault_that_is_over_stays_over);
 	tcase_add_test(c, faults_strike_before_the_first_accept);
 	tcase_add_test(c, a_proxy_changes_its_host);

@@ -81,7 +81,10 @@ static void check_section(const char *text, const char *start, const struct fiel
 		    value != NULL, INI ": no \"%s = \" in the section %s", f->key, start + 1);
 		const char *want = field_parse(f, &told, value, buf, sizeof(buf));
 		ck_assert_msg(!want, INI ": %s = %s: expected %s", f->key, value, want);
-		if (f->initial && !f->required) {
+		/* A type's own "0" switches a part of it off: an example shows it on. */
+		bool off = f->initial && strcmp(f->initial, "0") == 0 && table != settings_fields &&
+			   table != proxy_fields && table != fault_fields;
+		if (f->initial && !f->required && !off) {
 			field_parse(f, &initial, f->initial, buf, sizeof(buf));
 			ck_assert_msg(field_equal(f, &told, &initial),
 			    INI ": %s = %s, the default is %s", f->key, value, f->initial);
@@ -215,6 +218,15 @@ START_TEST(manual_explains_every_key)
 }
 END_TEST
 
+/* What all types that shape bytes have is explained once, before the first of them. */
+static bool explained_for_all(const char *text, const char *item, const char *key)
+{
+	const char *shared = "\n.Ss Types that shape bytes\n";
+	const char *from = strstr(text, shared), *own = strstr(text, item);
+
+	return from && own > from && man_find(text, shared, "\n.El", ".It Cm", key);
+}
+
 START_TEST(manual_explains_every_type)
 {
 	char *text = scratch_read(MAN5, NULL), item[64];
@@ -224,9 +236,27 @@ START_TEST(manual_explains_every_type)
 		    MAN5 ": no \".It Cm %s\" in Types", (*t)->name);
 		snprintf(item, sizeof(item), "\n.It Cm %s\n", (*t)->name);
 		for (const struct field *f = (*t)->params; f && f->key; f++)
-			ck_assert_msg(man_find(text, item, "\n.El", ".It Cm", f->key) != NULL,
+			ck_assert_msg(man_find(text, item, "\n.El", ".It Cm", f->key) ||
+					  explained_for_all(text, item, f->key),
 			    MAN5 ": no \".It Cm %s\" under %s", f->key, (*t)->name);
 	}
+	free(text);
+}
+END_TEST
+
+/* ".It Cm aws-nlb", and in the next line its settings. */
+START_TEST(manual_lists_every_preset)
+{
+	char *text = scratch_read(MAN5, NULL);
+
+	for (const struct fault_type *const *t = catalogue_types; *t; t++)
+		for (const struct preset *p = (*t)->presets; p && p->name; p++) {
+			const char *at = man_find(text, "\n.Ss Presets", "\n.S", ".It Cm", p->name);
+			size_t len = strlen(p->settings);
+
+			ck_assert_msg(at && !strncmp(at, p->settings, len) && at[len] == '\n',
+			    MAN5 ": Presets has no \".It Cm %s\" with %s", p->name, p->settings);
+		}
 	free(text);
 }
 END_TEST
@@ -267,6 +297,7 @@ Suite *docs_suite(void)
 	t = tcase_create("manual");
 	tcase_add_test(t, manual_explains_every_key);
 	tcase_add_test(t, manual_explains_every_type);
+	tcase_add_test(t, manual_lists_every_preset);
 	tcase_add_test(t, manual_explains_every_event);
 	suite_add_tcase(s, t);
 	return s;

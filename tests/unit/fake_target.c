@@ -1,6 +1,7 @@
 #include "fake_target.h"
 #include "base/mono.h"
 #include "faults/catalogue.h"
+#include "faults/stream.h"
 #include <arpa/inet.h>
 #include <check.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 
 static const char *const leg_names[] = { "client", "server" };
 static const char *const dir_names[] = { "none", "in", "out", "both" };
-static const char *const flow_names[] = { "none", "up", "down", "both" };
+static const char *const held_names[] = { "none", "up", "down", "both" };
 static const char *const ending_names[] = { "close", "abort", "finish", "vanish" };
 
 __attribute__((format(printf, 2, 3))) static void note(struct fake_world *w, const char *fmt, ...)
@@ -82,7 +83,7 @@ static void hold(struct target *t, unsigned flows)
 {
 	struct fake_target *f = fake_of(t);
 
-	note(f->world, "%d hold=%s", (int)t->id, flow_names[flows]);
+	note(f->world, "%d hold=%s", (int)t->id, held_names[flows]);
 	f->held = (uint8_t)flows;
 }
 
@@ -126,6 +127,73 @@ static uint64_t bytes(const struct target *t, enum flow flow)
 	return ((const struct fake_target *)t)->bytes[flow];
 }
 
+/* "0.250:abc 0.300:FIN": a piece a word, with the seconds since the start. */
+static void got(struct fake_target *f, enum flow flow, const char *bytes, size_t n)
+{
+	int64_t ms = (f->world->now_ns - FAKE_START) / NS_PER_MS;
+	char *out = f->got[flow];
+	size_t len = strlen(out);
+
+	len += (size_t)snprintf(out + len, FAKE_GOT - len, "%s%d.%03d:%.*s", len ? " " : "",
+	    (int)(ms / 1000), (int)(ms % 1000), (int)n, bytes);
+	ck_assert_uint_lt(len, FAKE_GOT);
+}
+
+static void take(struct fake_target *f, enum flow flow)
+{
+	struct stream *s = f->target.streams[flow];
+	struct chunk *c;
+
+	while (!f->target.over && !f->blocked && !(f->held & FLOW_BIT(flow)) &&
+	       (c = stream_first(s))) {
+		if (c->kind == CHUNK_END) {
+			got(f, flow, "FIN", 3);
+			stream_taken(s, 0);
+		} else {
+			got(f, flow, (char *)chunk_bytes(c), c->len);
+			f->bytes[flow] += c->len;
+			stream_taken(s, c->len);
+		}
+	}
+	if (stream_is_done(s))
+		stream_free(s);
+}
+
+static void shaped(struct target *t, enum flow flow)
+{
+	take(fake_of(t), flow);
+}
+
+bool fake_send(struct fake_target *f, enum flow flow, const char *text)
+{
+	struct stream *s = f->target.streams[flow];
+	size_t len = text ? strlen(text) : 0;
+
+	if (f->target.over)
+		return false;
+	if (!s) {
+		got(f, flow, text ? text : "FIN", text ? len : 3);
+		return true;
+	}
+	if (stream_room(s) < len || s->ended)
+		return false;
+	if (text)
+		ck_assert(stream_push(s, text, len, f->world->now_ns));
+	else
+		ck_assert(stream_end(s, f->world->now_ns));
+	stream_run(s, f->world->now_ns);
+	if (!f->target.over)
+		take(f, flow);
+	return true;
+}
+
+const char *fake_got(struct fake_target *f, enum flow flow)
+{
+	strcpy(f->taken, f->got[flow]);
+	*f->got[flow] = '\0';
+	return f->taken;
+}
+
 static const struct target_ops target_ops = {
 	.silence = silence,
 	.bury = bury,
@@ -136,6 +204,7 @@ static const struct target_ops target_ops = {
 	.mark = mark,
 	.active_ns = active_ns,
 	.bytes = bytes,
+	.shaped = shaped,
 };
 
 struct fake_target *fake_dialing(struct fake_door *d, const char *client)

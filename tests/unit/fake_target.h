@@ -10,6 +10,7 @@
 
 #define FAKE_EVENTS 4096
 #define FAKE_DOORS  4
+#define FAKE_GOT    16384
 #define FAKE_START  (1000 * NS_PER_S)
 
 struct fake_door {
@@ -34,6 +35,8 @@ struct fake_target {
 	uint32_t drops[LEGS], segments[LEGS];
 	uint64_t bytes[FLOWS], mark[FLOWS];
 	int64_t active_ns;
+	bool blocked; /* the sinks take nothing of what is shaped */
+	char got[FLOWS][FAKE_GOT], taken[FAKE_GOT];
 };
 
 struct fake_world {
@@ -78,6 +81,12 @@ void fake_lift(struct fake_world *w, struct fault *f);
 
 /* Carries bytes, stopping at the mark as a flow does. */
 void fake_carry(struct fake_target *t, enum flow flow, uint64_t bytes);
+
+/* The flow's source says something (NULL: its FIN); through its stream if it has one. False: the
+ * source is not read now. */
+bool fake_send(struct fake_target *t, enum flow flow, const char *text);
+/* What its sink got since the last call, a piece a word with its time: "0.250:abc 0.300:FIN". */
+const char *fake_got(struct fake_target *t, enum flow flow);
 
 /* Runs the engine's timers up to so many seconds after the start. */
 void fake_until(struct fake_world *w, double seconds);

@@ -26,9 +26,13 @@
 	X(socket) \
 	X(catalogue) \
 	X(faults) \
+	X(presets) \
 	X(engine) \
 	X(tell) \
 	X(walk) \
+	X(stream) \
+	X(latency) \
+	X(bandwidth) \
 	X(runs) \
 	X(flow) \
 	X(command) \
@@ -38,6 +42,7 @@
 	X(ports_file) \
 	X(resolve) \
 	X(docs) \
+	X(fault_types) \
 	X(demo)
 
 /* clang-format on */

@@ -1,0 +1,59 @@
+/* The end of the bytes (FIN) comes late; the bytes do not. */
+#include "base/mono.h"
+#include "faults/stream.h"
+
+struct slow_close_params {
+	int direction;
+	int64_t linger_ns;
+};
+
+static const struct field params[] = {
+	FAULT_DIRECTION("downstream", "whose end is late: both, upstream (the client's) or "
+				      "downstream (the server's)"),
+	{ .key = "linger",
+	    .kind = FIELD_DURATION,
+	    .offset = offsetof(struct slow_close_params, linger_ns),
+	    .initial = "0",
+	    .max = 86400 * NS_PER_S,
+	    .help = "how much later the end is told (Toxiproxy's `delay` of this toxic)" },
+	{ 0 },
+};
+
+static const struct refusal refusals[] = {
+	{ "other", "nobody is told anything" },
+	{ "side", "its `direction` says whose end" },
+	{ 0 },
+};
+
+static void pump(struct stage *st, int64_t now_ns)
+{
+	int64_t linger =
+	    ((const struct slow_close_params *)run_spec(st->run)->params.bytes)->linger_ns;
+	struct chunk *c;
+
+	while ((c = stage_first(st))) {
+		int64_t due = c->kind == CHUNK_END ? c->at_ns + linger : c->at_ns;
+
+		if (due > now_ns) {
+			st->due_ns = due;
+			return;
+		}
+		stage_pass(st, due);
+	}
+}
+
+const struct fault_ops fault_slow_close = {
+	.type = {
+		.name = "slow_close",
+		.summary = "the end of a connection (FIN) is told late",
+		.peer_sees = "data at once, EOF late",
+		.params = params,
+		.refusals = refusals,
+		.sides = 1 << SIDE_BOTH,
+	},
+	.other = OTHER_HOLD,
+	.lasts = FAULT_NO_PARAM,
+	.tail = FAULT_NO_PARAM,
+	.flows = fault_direction_flows,
+	.pump = pump,
+};

@@ -1,0 +1,452 @@
+/* Queues of chunks and the chain of stages between them. See stream.h. */
+#include "faults/stream.h"
+#include "base/rng.h"
+#include "faults/runs.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct block {
+	uint32_t refs;
+	unsigned char bytes[];
+};
+
+/* --- chunks --- */
+
+static size_t chunk_cost(const struct chunk *c)
+{
+	return sizeof(*c) + c->len;
+}
+
+static struct chunk *chunk_new(enum chunk_kind kind, int64_t at_ns)
+{
+	struct chunk *c = calloc(1, sizeof(*c));
+
+	if (c) {
+		c->kind = kind;
+		c->at_ns = at_ns;
+	}
+	return c;
+}
+
+static void chunk_free(struct chunk *c)
+{
+	if (c->kind == CHUNK_DATA && --c->block->refs == 0)
+		free(c->block);
+	free(c);
+}
+
+unsigned char *chunk_bytes(const struct chunk *c)
+{
+	return c->block->bytes + c->off;
+}
+
+static struct engine *engine_of(const struct stream *s)
+{
+	return s->target->door->engine;
+}
+
+static void count(struct stream *s, int64_t bytes)
+{
+	s->waiting += (uint64_t)bytes;
+	engine_of(s)->buffered += (uint64_t)bytes;
+}
+
+static void stream_drop(struct stream *s, struct chunk *c)
+{
+	count(s, -(int64_t)chunk_cost(c));
+	chunk_free(c);
+}
+
+static void drop_all(struct stream *s, struct chunks *q)
+{
+	struct chunk *c;
+
+	while ((c = STAILQ_FIRST(q))) {
+		STAILQ_REMOVE_HEAD(q, next);
+		stream_drop(s, c);
+	}
+}
+
+/* --- stages --- */
+
+static void stage_put(struct stage *st, struct chunk *c)
+{
+	STAILQ_INSERT_TAIL(&st->in, c, next);
+	st->in_bytes += c->len;
+}
+
+/* To the stage behind st (NULL: to the first), or out. */
+static void hand_on(struct stream *s, struct stage *st, struct chunk *c, int64_t at_ns)
+{
+	struct stage *next = st ? TAILQ_NEXT(st, in_stream) : TAILQ_FIRST(&s->stages);
+
+	c->at_ns = at_ns;
+	if (next)
+		stage_put(next, c);
+	else
+		STAILQ_INSERT_TAIL(&s->out, c, next);
+}
+
+struct chunk *stage_first(const struct stage *st)
+{
+	return STAILQ_FIRST(&st->in);
+}
+
+static struct chunk *stage_take(struct stage *st)
+{
+	struct chunk *c = STAILQ_FIRST(&st->in);
+
+	STAILQ_REMOVE_HEAD(&st->in, next);
+	st->in_bytes -= c->len;
+	return c;
+}
+
+/* A strike on its way to the sink is nothing to a stage: it follows what it came behind. */
+static void pass_strikes(struct stage *st)
+{
+	struct chunk *c;
+
+	while ((c = stage_first(st)) && c->kind == CHUNK_STRIKE) {
+		stage_take(st);
+		hand_on(st->stream, st, c, c->at_ns);
+	}
+}
+
+void stage_pass(struct stage *st, int64_t at_ns)
+{
+	hand_on(st->stream, st, stage_take(st), at_ns);
+	pass_strikes(st);
+}
+
+void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns)
+{
+	struct chunk *c = stage_first(st), *part;
+
+	if (n >= c->len) {
+		stage_pass(st, at_ns);
+		return;
+	}
+	part = chunk_new(CHUNK_DATA, at_ns);
+	if (!part)
+		return; /* it waits and is tried again */
+	part->block = c->block;
+	part->block->refs++;
+	part->off = c->off;
+	part->len = n;
+	c->off += n;
+	c->len -= n;
+	st->in_bytes -= n;
+	count(st->stream, sizeof(*part));
+	hand_on(st->stream, st, part, at_ns);
+}
+
+void stage_drop(struct stage *st)
+{
+	stream_drop(st->stream, stage_take(st));
+	pass_strikes(st);
+}
+
+void stage_strike(struct stage *st)
+{
+	st->strike = true;
+}
+
+void stage_strike_behind(struct stage *st, int64_t at_ns)
+{
+	struct chunk *c = chunk_new(CHUNK_STRIKE, at_ns);
+
+	if (!c) {
+		stage_strike(st);
+		return;
+	}
+	c->run = st->run;
+	count(st->stream, (int64_t)chunk_cost(c));
+	hand_on(st->stream, st, c, at_ns);
+}
+
+/* --- the chain --- */
+
+static void stream_due(struct engine *e, struct timer *t, int64_t now_ns)
+{
+	struct stream *s = t->owner;
+
+	(void)e;
+	stream_run(s, now_ns);
+	if (!s->target->over)
+		s->target->ops->shaped(s->target, s->flow);
+}
+
+static struct stream *stream_of(struct target *t, enum flow flow)
+{
+	struct stream *s = t->streams[flow];
+
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->target = t;
+	s->flow = flow;
+	s->timer = (struct timer){ .due = stream_due, .owner = s };
+	TAILQ_INIT(&s->stages);
+	STAILQ_INIT(&s->out);
+	return t->streams[flow] = s;
+}
+
+static void stream_schedule(struct stream *s)
+{
+	int64_t at = INT64_MAX;
+	struct stage *st;
+
+	TAILQ_FOREACH (st, &s->stages, in_stream)
+		if (st->due_ns < at)
+			at = st->due_ns;
+	if (at == INT64_MAX)
+		heap_remove(&engine_of(s)->timers, &s->timer.node);
+	else
+		heap_set(&engine_of(s)->timers, &s->timer.node, at);
+}
+
+static uint64_t stage_seed(const struct run *r, enum flow flow)
+{
+	const struct target *t = r->target;
+	char label[192];
+
+	snprintf(label, sizeof(label), "%s/%s/%s", r->fault->spec->name, t->door->spec->name,
+	    flow_names[flow]);
+	return rng_bits(r->fault->engine->seed, label, t->nth);
+}
+
+/* Where its fault stands among those that were armed before it. */
+static void stage_insert(struct stream *s, struct stage *st)
+{
+	struct stage *behind;
+
+	TAILQ_FOREACH (behind, &s->stages, in_stream)
+		if (behind->run->fault->number > st->run->fault->number) {
+			TAILQ_INSERT_BEFORE(behind, st, in_stream);
+			return;
+		}
+	TAILQ_INSERT_TAIL(&s->stages, st, in_stream);
+}
+
+static bool stage_add(struct run *r, enum flow flow)
+{
+	struct stream *s = stream_of(r->target, flow);
+	struct stage *st = s ? calloc(1, sizeof(*st) + r->fault->ops->stage_bytes) : NULL;
+
+	if (!st)
+		return false;
+	st->run = r;
+	st->stream = s;
+	st->seed = stage_seed(r, flow);
+	STAILQ_INIT(&st->in);
+	stage_insert(s, st);
+	r->stages[flow] = st;
+	stream_schedule(s);
+	return true;
+}
+
+/* The strikes of a run that is lifted never happen. */
+static void forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
+{
+	struct chunk *c, *next;
+
+	for (c = STAILQ_FIRST(q); c; c = next) {
+		next = STAILQ_NEXT(c, next);
+		if (c->kind != CHUNK_STRIKE || c->run != r)
+			continue;
+		STAILQ_REMOVE(q, c, chunk, next);
+		stream_drop(s, c);
+	}
+}
+
+static void stage_remove(struct run *r, enum flow flow)
+{
+	struct stage *st = r->stages[flow], *next = TAILQ_NEXT(st, in_stream), *other;
+	struct stream *s = st->stream;
+	struct chunk *c;
+
+	r->stages[flow] = NULL;
+	while ((c = stage_first(st))) {
+		stage_take(st);
+		hand_on(s, st, c, c->at_ns);
+	}
+	if (next)
+		next->due_ns = 0;
+	TAILQ_REMOVE(&s->stages, st, in_stream);
+	free(st);
+	TAILQ_FOREACH (other, &s->stages, in_stream)
+		forget_strikes(s, &other->in, r);
+	forget_strikes(s, &s->out, r);
+	stream_schedule(s);
+}
+
+bool stream_attach(struct run *r)
+{
+	unsigned flows = r->fault->ops->flows(run_spec(r));
+
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		if (flows & FLOW_BIT(flow) && !r->stages[flow] && !stage_add(r, flow)) {
+			stream_detach(r);
+			return false;
+		}
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		if (r->stages[flow])
+			r->target->ops->shaped(r->target, flow);
+	return true;
+}
+
+static void detach_flows(struct run *r, unsigned flows)
+{
+	struct target *t = r->target;
+
+	for (enum flow flow = 0; flow < FLOWS; flow++) {
+		if (!(flows & FLOW_BIT(flow)) || !r->stages[flow])
+			continue;
+		stage_remove(r, flow);
+		if (!t->over)
+			t->ops->shaped(t, flow);
+	}
+}
+
+void stream_detach(struct run *r)
+{
+	detach_flows(r, FLOWS_ALL);
+}
+
+void stream_retune(struct run *r)
+{
+	detach_flows(r, FLOWS_ALL & ~r->fault->ops->flows(run_spec(r)));
+	stream_attach(r);
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		if (r->stages[flow]) {
+			r->stages[flow]->due_ns = 0;
+			stream_schedule(r->stages[flow]->stream);
+		}
+}
+
+/* --- what the owner of the target calls --- */
+
+size_t stream_room(const struct stream *s)
+{
+	const struct engine *e = engine_of(s);
+
+	if (s->ended || s->waiting >= e->buffer_bytes)
+		return 0;
+	/* Over the common limit each flow still gets one read at a time through. */
+	if (e->buffered >= e->buffer_total && s->waiting)
+		return 0;
+	return e->buffer_bytes - s->waiting;
+}
+
+bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns)
+{
+	struct chunk *c = chunk_new(CHUNK_DATA, now_ns);
+	struct block *b = malloc(sizeof(*b) + len);
+
+	if (!c || !b) {
+		free(c);
+		free(b);
+		return false;
+	}
+	b->refs = 1;
+	memcpy(b->bytes, data, len);
+	c->block = b;
+	c->len = (uint32_t)len;
+	count(s, (int64_t)chunk_cost(c));
+	hand_on(s, NULL, c, now_ns);
+	return true;
+}
+
+bool stream_end(struct stream *s, int64_t now_ns)
+{
+	struct chunk *c;
+
+	if (s->ended)
+		return true;
+	c = chunk_new(CHUNK_END, now_ns);
+	if (!c)
+		return false;
+	s->ended = true;
+	count(s, (int64_t)chunk_cost(c));
+	hand_on(s, NULL, c, now_ns);
+	return true;
+}
+
+void stream_run(struct stream *s, int64_t now_ns)
+{
+	struct stage *st;
+
+	TAILQ_FOREACH (st, &s->stages, in_stream) {
+		pass_strikes(st);
+		if (!stage_first(st) && st->due_ns > now_ns)
+			continue;
+		st->due_ns = INT64_MAX;
+		st->run->fault->ops->pump(st, now_ns);
+	}
+	stream_schedule(s);
+	TAILQ_FOREACH (st, &s->stages, in_stream) {
+		if (!st->strike || s->target->over)
+			continue;
+		st->strike = false;
+		run_strike(st->run);
+	}
+}
+
+struct chunk *stream_first(struct stream *s)
+{
+	struct chunk *c;
+
+	while ((c = STAILQ_FIRST(&s->out)) && c->kind == CHUNK_STRIKE) {
+		struct run *r = c->run;
+
+		STAILQ_REMOVE_HEAD(&s->out, next);
+		stream_drop(s, c);
+		run_strike(r);
+		if (s->target->over)
+			return NULL;
+	}
+	return c;
+}
+
+void stream_taken(struct stream *s, size_t n)
+{
+	struct chunk *c = STAILQ_FIRST(&s->out);
+
+	if (n < c->len) {
+		c->off += (uint32_t)n;
+		c->len -= (uint32_t)n;
+		count(s, -(int64_t)n);
+		return;
+	}
+	STAILQ_REMOVE_HEAD(&s->out, next);
+	stream_drop(s, c);
+}
+
+bool stream_is_done(const struct stream *s)
+{
+	return TAILQ_EMPTY(&s->stages) && STAILQ_EMPTY(&s->out);
+}
+
+void stream_clear(struct stream *s)
+{
+	struct stage *st;
+
+	TAILQ_FOREACH (st, &s->stages, in_stream) {
+		drop_all(s, &st->in);
+		st->in_bytes = 0;
+	}
+	drop_all(s, &s->out);
+}
+
+void stream_free(struct stream *s)
+{
+	if (!s)
+		return;
+	stream_clear(s);
+	heap_remove(&engine_of(s)->timers, &s->timer.node);
+	s->target->streams[s->flow] = NULL;
+	free(s);
+}

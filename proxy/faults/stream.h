@@ -1,0 +1,105 @@
+/*
+ * The bytes of one flow on their way through the faults that shape them:
+ *
+ *     source --> [ stage ] --> [ stage ] --> out --> sink
+ *
+ * A stage is one run's place in the chain, in the order in which the faults were armed. What waits
+ * for a stage waits in its queue as chunks, each with the time at which it came there; the end of
+ * the bytes (FIN) is a chunk, too, and keeps its place. A stage is called (fault_ops.pump) when
+ * something waits for it or its deadline has come. It hands chunks on, whole or in part, as of the
+ * instant at which they were due: lateness of one stage is not added to the next.
+ *
+ * A flow without shaping faults has no stream. When its last stage goes, what waits goes on at
+ * once, in order; the owner of the target frees the stream when all has left it.
+ *
+ * Memory: `waiting` counts the bytes and what it costs to keep them; the source is read only while
+ * stream_room() says so. That is the back-pressure, and it bounds the throughput of a delay: no
+ * more than engine.buffer_bytes can be under way in one direction (bandwidth x delay).
+ */
+#pragma once
+#include "faults/engine.h"
+
+struct block; /* bytes, shared by the chunks that were cut from one read */
+
+enum chunk_kind { CHUNK_DATA, CHUNK_END, CHUNK_STRIKE };
+
+struct chunk {
+	STAILQ_ENTRY(chunk) next;
+	int64_t at_ns;     /* when it came to where it waits */
+	uint32_t off, len; /* in block; 0 for those that are not data */
+	uint8_t kind;      /* enum chunk_kind */
+	union {
+		struct block *block;
+		struct run *run; /* CHUNK_STRIKE: whose */
+	};
+};
+STAILQ_HEAD(chunks, chunk);
+
+struct stage {
+	struct run *run;
+	struct stream *stream;
+	struct chunks in;
+	uint64_t in_bytes; /* data that waits in `in` */
+	int64_t
+	    due_ns;    /* pump sets it: call again then; it finds INT64_MAX: when something comes */
+	uint64_t seed; /* of its own draws: rng_unit(st->seed, "", n) */
+	bool strike;
+	TAILQ_ENTRY(stage) in_stream;
+	max_align_t state[]; /* fault_ops.stage_bytes, zeroed */
+};
+
+struct stream {
+	struct target *target;
+	enum flow flow;
+	TAILQ_HEAD(, stage) stages;
+	struct chunks out;
+	uint64_t waiting; /* bytes, and the keeping of them */
+	bool ended;       /* the end was pushed: nothing more may come */
+	struct timer timer;
+};
+
+/* --- for fault_ops.pump --- */
+
+struct chunk *stage_first(const struct stage *st); /* NULL: nothing waits */
+unsigned char *chunk_bytes(const struct chunk *c); /* may be changed in place */
+
+/* The first chunk, or its first n bytes, goes on, as of at_ns. */
+void stage_pass(struct stage *st, int64_t at_ns);
+void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns);
+void stage_drop(struct stage *st); /* the first chunk is lost */
+
+/* Calls fault_ops.strike once this round is over, */
+void stage_strike(struct stage *st);
+/* or once all that was passed before has been taken by the sink. */
+void stage_strike_behind(struct stage *st, int64_t at_ns);
+
+/* --- for the engine --- */
+
+/* A stage for each flow of fault_ops.flows. False: no memory, and no stage. */
+bool stream_attach(struct run *r);
+/* Its stages go; what waited for them goes on at once. */
+void stream_detach(struct run *r);
+/* The run's parameters have changed: stages as its flows are now; all are called. */
+void stream_retune(struct run *r);
+
+/* --- for the owner of the target --- */
+
+/* How many bytes may be read from the source now; 0: none. */
+size_t stream_room(const struct stream *s);
+
+/* Bytes came from the source (copied), or its end did. False: no memory. */
+bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns);
+bool stream_end(struct stream *s, int64_t now_ns); /* once; more is ignored */
+
+/* Lets everything go on that is due. May end the target (a strike). */
+void stream_run(struct stream *s, int64_t now_ns);
+
+/* What the sink may take now: data or the end; NULL: nothing. May end the target (a strike). */
+struct chunk *stream_first(struct stream *s);
+void stream_taken(struct stream *s, size_t n); /* n bytes of the first one, or the end (n 0) */
+
+/* No stages, nothing waits: it may be freed, and the flow goes its own way again. */
+bool stream_is_done(const struct stream *s);
+
+void stream_clear(struct stream *s); /* drops what waits */
+void stream_free(struct stream *s); /* of the target, which forgets it; its stages must have gone */

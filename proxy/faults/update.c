@@ -1,0 +1,63 @@
+/*
+ * Other parameters for a fault that goes on: those that shape bytes read them anew each time they
+ * are called, so what waits keeps its place and its time.
+ */
+#include "faults/runs.h"
+#include "faults/stream.h"
+
+/* What may change while it runs. */
+static bool is_live_key(const struct field *f)
+{
+	return f->offset == offsetof(struct fault_spec, toxicity);
+}
+
+static bool can_update(const struct fault *f, const struct fault_spec *s)
+{
+	if (!f->ops->pump || f->state > FAULT_ACTIVE || s->type != f->spec->type)
+		return false;
+	for (const struct field *row = fault_fields; row->key; row++)
+		if (!is_live_key(row) && !field_equal(row, f->spec, s))
+			return false;
+	return true;
+}
+
+/* Who is chosen by the new toxicity and was not by the old one, and the other way round. */
+static void choose_again(struct fault *f, int64_t now_ns)
+{
+	struct run *r, *next;
+
+	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
+		next = TAILQ_NEXT(r, in_fault);
+		if (!fault_chooses(f, r->target))
+			run_lift(r);
+	}
+	if (f->state != FAULT_ACTIVE || fault_has_triggers(f->spec))
+		return;
+	fault_enlist(f);
+	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
+		next = TAILQ_NEXT(r, in_fault);
+		if (r->state != RUN_PENDING)
+			continue;
+		run_arm(r, now_ns);
+		run_settle(r);
+		run_tell(r, now_ns);
+	}
+}
+
+bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s, int64_t now_ns)
+{
+	struct fault_spec *copy = can_update(f, s) ? fault_spec_copy(s) : NULL, *old = f->spec;
+	struct run *r;
+
+	(void)e;
+	if (!copy)
+		return false;
+	f->spec = copy;
+	choose_again(f, now_ns);
+	TAILQ_FOREACH (r, &f->runs, in_fault)
+		if (r->state == RUN_ACTIVE)
+			stream_retune(r);
+	fault_spec_free(old);
+	fault_tell(f, EVENT_FAULT_UPDATED, NULL, now_ns);
+	return true;
+}

@@ -1,0 +1,241 @@
+#include "fake_target.h"
+#include "faults/stream.h"
+#include <check.h>
+#include <string.h>
+
+Suite *stream_suite(void);
+
+static struct fake_world *w;
+static struct fake_door *door;
+static struct fake_target *t;
+
+static void setup(void)
+{
+	w = fake_world_new();
+	door = fake_door(w, "a", NULL);
+	fake_door_add(door);
+	t = fake_open(door, "10.0.0.1");
+}
+
+static void teardown(void)
+{
+	uint64_t kept;
+
+	while (!TAILQ_EMPTY(&door->door.targets))
+		fake_close((struct fake_target *)TAILQ_FIRST(&door->door.targets));
+	kept = w->engine.buffered;
+	fake_world_free(w);
+	ck_assert_uint_eq(kept, 0);
+}
+
+#define GOT(flow, text)  ck_assert_str_eq(fake_got(t, FLOW_##flow), text)
+#define SEND(flow, text) ck_assert(fake_send(t, FLOW_##flow, text))
+
+START_TEST(unshaped_flow_has_no_stream)
+{
+	struct fault *f = fake_arm(w, "latency latency=100ms direction=upstream");
+
+	ck_assert_ptr_nonnull(t->target.streams[FLOW_UPSTREAM]);
+	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
+	fake_lift(w, f);
+	ck_assert_ptr_null(t->target.streams[FLOW_UPSTREAM]);
+}
+END_TEST
+
+START_TEST(stages_add_up_in_the_order_of_arming)
+{
+	fake_arm(w, "latency latency=100ms");
+	fake_arm(w, "latency latency=200ms");
+	SEND(DOWNSTREAM, "x");
+	fake_until(w, 0.299);
+	GOT(DOWNSTREAM, "");
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "0.300:x");
+}
+END_TEST
+
+START_TEST(end_keeps_its_place)
+{
+	fake_arm(w, "latency latency=100ms");
+	SEND(DOWNSTREAM, "x");
+	SEND(DOWNSTREAM, NULL);
+	ck_assert(!fake_send(t, FLOW_DOWNSTREAM, "y"));
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "0.100:x 0.100:FIN");
+}
+END_TEST
+
+START_TEST(what_is_lifted_lets_all_go_in_order)
+{
+	struct fault *first = fake_arm(w, "latency latency=1s"), *second;
+
+	SEND(DOWNSTREAM, "a");
+	second = fake_arm(w, "latency latency=5s");
+	fake_until(w, 1.5);
+	SEND(DOWNSTREAM, "b");
+	SEND(DOWNSTREAM, NULL);
+	fake_lift(w, first);
+	fake_until(w, 2);
+	GOT(DOWNSTREAM, "");
+	fake_lift(w, second);
+	GOT(DOWNSTREAM, "2.000:a 2.000:b 2.000:FIN");
+	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
+}
+END_TEST
+
+START_TEST(window_over_lets_all_go)
+{
+	fake_arm(w, "latency latency=10s duration=2s");
+	SEND(DOWNSTREAM, "a");
+	fake_until(w, 5);
+	GOT(DOWNSTREAM, "2.000:a");
+	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
+}
+END_TEST
+
+START_TEST(sessions_opened_later_are_shaped_too)
+{
+	fake_arm(w, "latency latency=100ms");
+	t = fake_open(door, "10.0.0.2");
+	SEND(DOWNSTREAM, "x");
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "0.100:x");
+}
+END_TEST
+
+START_TEST(room_is_bounded)
+{
+	char kb[1025];
+
+	memset(kb, 'x', 1024);
+	kb[1024] = 0;
+	w->engine.buffer_bytes = 4096;
+	fake_arm(w, "latency latency=1h");
+	for (int n = 0; n < 3; n++)
+		SEND(DOWNSTREAM, kb);
+	ck_assert_uint_gt(w->engine.buffered, 3 * 1024);
+	ck_assert(!fake_send(t, FLOW_DOWNSTREAM, kb));
+}
+END_TEST
+
+START_TEST(common_limit_leaves_one_read_each)
+{
+	w->engine.buffer_total = 1;
+	fake_arm(w, "latency latency=1s direction=both");
+	SEND(DOWNSTREAM, "x");
+	ck_assert(!fake_send(t, FLOW_DOWNSTREAM, "x"));
+	SEND(UPSTREAM, "y");
+	ck_assert(!fake_send(t, FLOW_UPSTREAM, "y"));
+	fake_until(w, 2);
+	SEND(DOWNSTREAM, "z");
+}
+END_TEST
+
+START_TEST(sink_that_is_full_keeps_all)
+{
+	fake_arm(w, "latency latency=100ms");
+	t->blocked = true;
+	SEND(DOWNSTREAM, "x");
+	SEND(DOWNSTREAM, "y");
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "");
+	t->blocked = false;
+	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
+	GOT(DOWNSTREAM, "1.000:x 1.000:y");
+}
+END_TEST
+
+static bool update(struct fault *f, const char *text)
+{
+	struct fault_spec *s = (struct fault_spec *)fake_spec(w, text);
+
+	free(s->name);
+	s->name = strdup(f->spec->name);
+	return engine_update(&w->engine, f, s, w->now_ns);
+}
+
+START_TEST(update_keeps_place_and_time)
+{
+	struct fault *f = fake_arm(w, "latency latency=10s");
+
+	fake_arm(w, "latency latency=1s");
+	SEND(DOWNSTREAM, "x");
+	fake_until(w, 1);
+	ck_assert(update(f, "latency latency=2s"));
+	ck_assert_int_eq(fake_event_int(w, EVENT_FAULT_UPDATED, "sessions"), 1);
+	fake_until(w, 9);
+	GOT(DOWNSTREAM, "3.000:x");
+}
+END_TEST
+
+START_TEST(update_changes_the_direction)
+{
+	struct fault *f = fake_arm(w, "latency latency=10s");
+
+	SEND(DOWNSTREAM, "x");
+	ck_assert(update(f, "latency latency=10s direction=upstream"));
+	GOT(DOWNSTREAM, "0.000:x");
+	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
+	SEND(UPSTREAM, "y");
+	GOT(UPSTREAM, "");
+}
+END_TEST
+
+START_TEST(update_of_toxicity_chooses_again)
+{
+	struct fault *f = fake_arm(w, "latency latency=10s");
+
+	SEND(DOWNSTREAM, "x");
+	ck_assert(update(f, "latency latency=10s toxicity=0"));
+	GOT(DOWNSTREAM, "0.000:x");
+	ck_assert(update(f, "latency latency=10s"));
+	SEND(DOWNSTREAM, "y");
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "");
+}
+END_TEST
+
+START_TEST(other_changes_are_no_update)
+{
+	struct fault *f = fake_arm(w, "latency latency=10s"), *loss = fake_arm(w, "power_loss");
+
+	ck_assert(!update(f, "latency latency=10s duration=5s"));
+	ck_assert(!update(f, "bandwidth rate=5"));
+	ck_assert(!update(loss, "power_loss toxicity=50%"));
+}
+END_TEST
+
+START_TEST(end_is_late)
+{
+	fake_arm(w, "slow_close linger=700ms");
+	SEND(DOWNSTREAM, "x");
+	fake_until(w, 1);
+	SEND(DOWNSTREAM, NULL);
+	fake_until(w, 3);
+	GOT(DOWNSTREAM, "0.000:x 1.700:FIN");
+}
+END_TEST
+
+Suite *stream_suite(void)
+{
+	Suite *s = suite_create("stream");
+	TCase *c = tcase_create("all");
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_test(c, unshaped_flow_has_no_stream);
+	tcase_add_test(c, stages_add_up_in_the_order_of_arming);
+	tcase_add_test(c, end_keeps_its_place);
+	tcase_add_test(c, what_is_lifted_lets_all_go_in_order);
+	tcase_add_test(c, window_over_lets_all_go);
+	tcase_add_test(c, sessions_opened_later_are_shaped_too);
+	tcase_add_test(c, room_is_bounded);
+	tcase_add_test(c, common_limit_leaves_one_read_each);
+	tcase_add_test(c, sink_that_is_full_keeps_all);
+	tcase_add_test(c, update_keeps_place_and_time);
+	tcase_add_test(c, update_changes_the_direction);
+	tcase_add_test(c, update_of_toxicity_chooses_again);
+	tcase_add_test(c, other_changes_are_no_update);
+	tcase_add_test(c, end_is_late);
+	suite_add_tcase(s, c);
+	return s;
+}
