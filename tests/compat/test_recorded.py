@@ -417,7 +417,6 @@ CLASSIC = {  # in the order in which they are told
     "slow_close": {"delay": 500}, "timeout": {"timeout": 3000}, "reset_peer": {"timeout": 40},
     "slicer": {"average_size": 64, "size_variation": 32, "delay": 250},
     "limit_data": {"bytes": 1 << 20}, "noop": {}}
-NOT_YET = ("timeout", "reset_peer", "slicer", "limit_data")
 
 
 @pytest.mark.parametrize("type_", CLASSIC)
@@ -427,8 +426,6 @@ def test_classic_toxics(api, type_, stream):
     attributes = CLASSIC[type_]
     answer = api.post("/proxies/p/toxics", {"type": type_, "stream": stream,
                                             "attributes": attributes})
-    if type_ in NOT_YET and answer.status == 400 and answer.error == "invalid toxic type":
-        pytest.skip(f"{type_} is not there")
     assert answer.status == 200, answer
     name = f"{type_}_{stream}"
     assert answer.json == {"attributes": attributes, "name": name, "type": type_,
