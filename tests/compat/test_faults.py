@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from api import BINARY, Deadpeer, dial, echoes
+from api import BINARY, Deadpeer, dial, echoes, wait_until
 
 CLASSIC = {"latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data",
            "noop"}
@@ -98,6 +98,30 @@ def test_attributes_win_over_the_stream(api):
     assert told["attributes"]["direction"] == "both"
     told = api.toxic(type="hang", stream="downstream", attributes={"side": "both"})
     assert told["attributes"] == {"side": "both"}
+
+
+@pytest.mark.parametrize("type_", ["refuse", "syn_drop", "hang", "accept_queue_full",
+                                   "max_connections", "unreachable", "power_loss", "flap"])
+def test_what_gates_a_proxy_survives_its_being_disabled(deadpeer, echo, type_):
+    api = deadpeer.api
+    listen = api.proxy(upstream=echo.address)["listen"]
+    files = deadpeer.open_files()
+    answer = api.post("/proxies/p/toxics", {"type": type_, "name": "t"})
+    if answer.status == 501:
+        pytest.skip(answer.error)
+    for enabled in (False, True, False, True):
+        assert api.patch("/proxies/p", {"enabled": enabled}).json["toxics"] == [answer.json]
+        if not enabled:
+            with pytest.raises(ConnectionRefusedError):
+                dial(listen)
+    assert api.patch("/proxies/p", {"enabled": False}).status == 200
+    assert api.delete("/proxies/p/toxics/t").status == 204
+    api.toxic(type=type_, name="t")
+    assert api.patch("/proxies/p", {"enabled": True}).status == 200
+    assert api.delete("/proxies/p/toxics/t").status == 204
+    with dial(listen) as client:
+        assert echoes(client)
+    wait_until(lambda: deadpeer.open_files() <= files, what="no descriptor is left behind")
 
 
 def silent(s, seconds=0.5):
