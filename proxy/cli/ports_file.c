@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int ports_file_write(const char *path, struct relay *relay)
+int ports_file_write(const char *path, struct relay *relay, const char *admin)
 {
 	char tmp[4096], text[ADDR_TEXT_MAX];
 	struct proxy *p;
@@ -19,9 +19,12 @@ int ports_file_write(const char *path, struct relay *relay)
 	f = fopen(tmp, "we");
 	if (!f)
 		return -1;
+	if (admin)
+		fprintf(f, "admin=%s\n", admin);
 	TAILQ_FOREACH (p, &relay->proxies, in_relay)
-		fprintf(
-		    f, "%s=%s\n", p->spec->name, addr_format_sa(text, sizeof(text), &p->bound.sa));
+		if (p->spec->enabled)
+			fprintf(f, "%s=%s\n", p->spec->name,
+			    addr_format_sa(text, sizeof(text), &p->bound.sa));
 	bad = ferror(f);
 	if (fclose(f) || bad || rename(tmp, path)) {
 		unlink(tmp);

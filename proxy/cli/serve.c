@@ -6,6 +6,7 @@
  * SIGTERM, SIGINT: drain, then end; a second one ends at once. SIGHUP: the file again. SIGUSR1:
  * every session to the log.
  */
+#include "admin/admin.h"
 #include "base/mono.h"
 #include "base/rng.h"
 #include "base/sink.h"
@@ -35,6 +36,7 @@ struct serve {
 	struct wire wire;
 	struct relay *relay;
 	struct control control;
+	struct admin *admin; /* NULL: off, or over */
 	struct event *signals[N_SIGNALS];
 	struct event *flush, *deadline;
 	bool draining;
@@ -74,6 +76,8 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	s->draining = true;
+	admin_free(s->admin); /* nothing is to begin any more */
+	s->admin = NULL;
 	TAILQ_FOREACH (p, &s->relay->proxies, in_relay)
 		proxy_close_listener(p);
 	if (!relay_live_sessions(s->relay)) {
@@ -236,13 +240,21 @@ static bool add_events(struct serve *s)
 	       add_signal(s, ON_HUP, SIGHUP, on_hup) && add_signal(s, ON_USR1, SIGUSR1, on_usr1);
 }
 
+/* NULL: there is no API. */
+static const char *admin_text(const struct serve *s, char *buf, size_t size)
+{
+	return s->admin ? admin_address(s->admin, buf, size) : NULL;
+}
+
 static void keep_ports_file(struct serve *s, const char *path)
 {
+	char admin[ADDR_TEXT_MAX];
+
 	if (s->ports_file && (!path || strcmp(path, s->ports_file)))
 		unlink(s->ports_file);
 	free(s->ports_file);
 	s->ports_file = path ? strdup(path) : NULL;
-	if (path && ports_file_write(path, s->relay))
+	if (path && ports_file_write(path, s->relay, admin_text(s, admin, sizeof(admin))))
 		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
 }
 
@@ -250,19 +262,49 @@ static void keep_ports_file(struct serve *s, const char *path)
 static void say_ports(struct serve *s)
 {
 	const char *path = s->control.config->settings.ports_file;
-	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
+	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX], admin[ADDR_TEXT_MAX];
 	struct proxy *p;
+	json_t *o;
 
 	keep_ports_file(s, path);
 	TAILQ_FOREACH (p, &s->relay->proxies, in_relay)
-		printf("%s listening on %s, upstream %s\n", p->spec->name,
-		    addr_format_sa(bound, sizeof(bound), &p->bound.sa),
+		printf("%s %s %s, upstream %s\n", p->spec->name,
+		    p->spec->enabled ? "listening on" : "disabled on",
+		    proxy_listen_text(p, bound, sizeof(bound)),
 		    addr_format(up, sizeof(up), &p->spec->upstream));
+	if (admin_text(s, admin, sizeof(admin)))
+		printf("admin API on %s\n", admin);
 	puts("ready");
 	fflush(stdout);
-	if (timeline_wants(&s->timeline, EVENT_READY))
-		timeline_record(&s->timeline, EVENT_READY,
-		    json_pack("{s:i}", "proxies", (int)s->control.config->n_proxies));
+	if (!timeline_wants(&s->timeline, EVENT_READY))
+		return;
+	o = json_pack("{s:i}", "proxies", (int)s->control.config->n_proxies);
+	if (s->admin)
+		json_object_set_new(o, "admin", json_string(admin));
+	timeline_record(&s->timeline, EVENT_READY, o);
+}
+
+/* Through the API: proxies have come or gone. */
+static void edited(void *arg)
+{
+	struct serve *s = arg;
+
+	keep_ports_file(s, s->control.config->settings.ports_file);
+}
+
+static int start_admin(struct serve *s)
+{
+	const struct settings *set = &s->control.config->settings;
+	char err[512];
+
+	if (admin_is_off(set))
+		return 0;
+	s->admin = admin_new(&s->control, set, err, sizeof(err));
+	if (!s->admin)
+		return fail("start", err);
+	s->control.edited = edited;
+	s->control.edited_arg = s;
+	return 0;
 }
 
 static int start(struct serve *s, struct config *config)
@@ -283,7 +325,7 @@ static int start(struct serve *s, struct config *config)
 	}
 	cli_print_errors(&errors);
 	conf_errors_free(&errors);
-	return rc;
+	return rc ? rc : start_admin(s);
 }
 
 static void tell_stop(struct serve *s)
@@ -300,6 +342,7 @@ static void end(struct serve *s)
 		tell_stop(s);
 		keep_ports_file(s, NULL);
 	}
+	admin_free(s->admin);
 	for (int i = 0; i < N_SIGNALS; i++)
 		if (s->signals[i])
 			event_free(s->signals[i]);

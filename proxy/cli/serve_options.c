@@ -4,6 +4,7 @@
  * file and the proxy, then for what is laid over them.
  */
 #include "cli/serve_options.h"
+#include "admin/admin.h"
 #include "cli/cli.h"
 #include "faults/catalogue.h"
 #include <getopt.h>
@@ -27,6 +28,7 @@ struct flags {
 static const char example[] =
     "\n"
     "Examples:\n"
+    "  deadpeer serve                  empty, for what the HTTP API will bring\n"
     "  deadpeer serve -c config/deadpeer.ini\n"
     "  deadpeer serve --listen 127.0.0.1:6380 --upstream 127.0.0.1:6379 \\\n"
     "      --fault 'power_loss delay=5s duration=30s'\n"
@@ -74,7 +76,7 @@ static void print_rows(const struct flags *f, int from, int to)
 
 static void print_help(const struct flags *f)
 {
-	puts("usage: deadpeer serve -c FILE [SETTINGS]\n"
+	puts("usage: deadpeer serve [-c FILE] [SETTINGS]\n"
 	     "       deadpeer serve --listen ADDR --upstream ADDR [--fault 'TYPE key=value "
 	     "...']...\n"
 	     "\n"
@@ -165,9 +167,9 @@ static struct config *build(int argc, char **argv, const struct flags *f,
 	if (p->proxy)
 		proxy = config_add_proxy(c, p->name);
 	lay_over(argc, argv, f, c, proxy, errors);
-	if (!c->n_proxies)
-		conf_errors_add(
-		    errors, "nothing to relay: give -c FILE, or --listen and --upstream");
+	if (!c->n_proxies && admin_is_off(&c->settings))
+		conf_errors_add(errors,
+		    "nothing to relay: give -c FILE, or --listen and --upstream, or --admin");
 	if (proxy && proxy->listen.kind == ADDR_NONE)
 		conf_errors_add(errors, "--listen ADDR is missing");
 	if (proxy && proxy->upstream.kind == ADDR_NONE)

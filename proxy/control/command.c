@@ -4,6 +4,8 @@
  */
 #include "control/command.h"
 #include "base/mono.h"
+#include "relay/proxy.h"
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@ struct plan {
 	const struct proxy_spec *spec;
 	struct proxy *kept;     /* it has the address already, perhaps under another name */
 	struct proxy *prepared; /* it will */
+	struct proxy *paused;   /* stopped listening meanwhile: it has that port, and will go */
 };
 
 static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
@@ -24,9 +27,20 @@ static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
 	    addr_format(x, sizeof(x), &a->listen), addr_format(y, sizeof(y), &b->listen));
 }
 
+/* It has that address now, and is not to keep it under its own name. */
+static bool gives_up(
+    const struct proxy_spec *old, const struct config *wanted, const struct proxy_spec *spec)
+{
+	const struct proxy_spec *next = config_find_proxy(wanted, old->name);
+
+	return old->enabled && spec->enabled && same_listen(spec, old) &&
+	       (!next || next == spec || !same_listen(next, old));
+}
+
 /* Which proxy has this one's address now? An address can be bound only once, so a proxy that is
  * renamed, or takes over another one's address, is an update of whoever has it. */
-static struct proxy *find_keeper(const struct control *c, const struct proxy_spec *spec)
+static struct proxy *find_keeper(
+    const struct control *c, const struct config *wanted, const struct proxy_spec *spec)
 {
 	struct proxy *p = relay_find_proxy(c->relay, spec->name);
 
@@ -35,9 +49,53 @@ static struct proxy *find_keeper(const struct control *c, const struct proxy_spe
 	if (spec->listen.kind != ADDR_UNIX && !spec->listen.port)
 		return NULL; /* any port will do */
 	for (size_t i = 0; c->config && i < c->config->n_proxies; i++)
-		if (same_listen(spec, c->config->proxies[i]))
+		if (gives_up(c->config->proxies[i], wanted, spec))
 			return relay_find_proxy(c->relay, c->config->proxies[i]->name);
 	return NULL;
+}
+
+/* Who has the port, on another address, and is not wanted there any longer. */
+static struct proxy *find_leaver(
+    const struct control *c, const struct config *wanted, const struct addr *listen)
+{
+	struct proxy *p;
+
+	TAILQ_FOREACH (p, &c->relay->proxies, in_relay) {
+		const struct proxy_spec *old = proxy_spec_of(p);
+		const struct proxy_spec *next = config_find_proxy(wanted, old->name);
+
+		if (old->enabled && listen->port && proxy_bound_port(p) == listen->port &&
+		    !(next && next->enabled && same_listen(next, old)))
+			return p;
+	}
+	return NULL;
+}
+
+/* Sockets that do not listen can share a port (SO_REUSEADDR; inet_csk_bind_conflict()). */
+static bool plan_prepare(
+    struct control *c, const struct config *wanted, struct plan *p, char *err, size_t size)
+{
+	p->prepared = proxy_prepare(c->relay, p->spec, err, size);
+	if (p->prepared || errno != EADDRINUSE)
+		return p->prepared;
+	p->paused = find_leaver(c, wanted, &p->spec->listen);
+	if (!p->paused) {
+		errno = EADDRINUSE;
+		return false;
+	}
+	proxy_pause(p->paused);
+	p->prepared = proxy_prepare(c->relay, p->spec, err, size);
+	return p->prepared;
+}
+
+/* Binds what the plan needs bound: a new proxy's address, or that of one that was disabled. */
+static bool plan_bind(
+    struct control *c, const struct config *wanted, struct plan *p, char *err, size_t size)
+{
+	if (!p->kept)
+		return plan_prepare(c, wanted, p, err, size);
+	return proxy_spec_of(p->kept)->enabled || !p->spec->enabled ||
+	       proxy_bind(p->kept, err, size);
 }
 
 static bool prepare(
@@ -49,12 +107,12 @@ static bool prepare(
 		struct plan *p = &plans[i];
 
 		p->spec = wanted->proxies[i];
-		p->kept = find_keeper(c, p->spec);
-		if (p->kept)
+		p->kept = find_keeper(c, wanted, p->spec);
+		if (plan_bind(c, wanted, p, err, sizeof(err)))
 			continue;
-		p->prepared = proxy_prepare(c->relay, p->spec, err, sizeof(err));
-		if (!p->prepared)
-			conf_errors_add(errors, "%s", err);
+		if (!errors->count)
+			c->why = (struct control_why){ WHY_LISTEN, errno, p->spec };
+		conf_errors_add(errors, "%s", err);
 	}
 	return !errors->count;
 }
@@ -64,6 +122,11 @@ static void unprepare(const struct config *wanted, struct plan *plans)
 	for (size_t i = 0; i < wanted->n_proxies; i++)
 		if (plans[i].prepared)
 			proxy_stop(plans[i].prepared, NULL);
+		else if (plans[i].kept)
+			proxy_unbind(plans[i].kept);
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].paused)
+			proxy_resume(plans[i].paused);
 }
 
 /* Can the wire do what every fault asks, on every proxy that there will be? */
@@ -81,6 +144,7 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 			if (!engine_refuses(
 				&c->relay->engine, wanted->faults[f], &door, why, sizeof(why)))
 				continue;
+			c->why = (struct control_why){ .what = WHY_WIRE };
 			conf_errors_add(errors, "fault %s: %s", wanted->faults[f]->name, why);
 			if (timeline_wants(c->timeline, EVENT_FAULT_REFUSED))
 				timeline_record(c->timeline, EVENT_FAULT_REFUSED,
@@ -132,6 +196,7 @@ static unsigned stop_unwanted(
 
 		if (!p || is_kept(p, wanted, plans))
 			continue;
+		proxy_end_sessions(p, moved ? "moved" : "removed");
 		proxy_stop(p, moved ? "moved" : "removed");
 		n += !moved;
 	}
@@ -195,13 +260,15 @@ static void commit(
 			added++;
 		}
 	relay_schedule(c->relay);
-	if (c->config)
+	if (c->config && !c->edit)
 		tell_reloaded(c, wanted, added, removed, armed, lifted);
 }
 
 bool control_apply(struct control *c, struct config *wanted, struct conf_errors *errors)
 {
 	struct plan *plans = calloc(wanted->n_proxies + 1, sizeof(*plans));
+
+	c->why = (struct control_why){ .what = WHY_NO_MEMORY };
 	bool ok =
 	    plans && prepare(c, wanted, plans, errors) && faults_possible(c, wanted, plans, errors);
 
@@ -223,7 +290,8 @@ bool control_apply(struct control *c, struct config *wanted, struct conf_errors 
 char *control_restart_needed(
     const struct config *now, const struct config *wanted, char *buf, size_t size)
 {
-	static const char *const fixed[] = { "seed", "events", "rung" };
+	static const char *const fixed[] = { "seed", "events", "rung", "admin",
+		"admin_token_file" };
 	size_t len = 0;
 
 	*buf = '\0';

@@ -7,10 +7,23 @@
 #include "model/conf.h"
 #include "relay/relay.h"
 
+/* Why control_apply() did nothing. */
+struct control_why {
+	enum { WHY_NO_MEMORY, WHY_LISTEN, WHY_WIRE } what;
+	int error;                      /* WHY_LISTEN: errno, ENOENT: no such name */
+	const struct proxy_spec *proxy; /* WHY_LISTEN: whose address; of wanted */
+};
+
+struct edit;
+
 struct control {
 	struct relay *relay;
 	struct timeline *timeline;
-	struct config *config; /* what holds now; owned; NULL before the first */
+	struct config *config;     /* what holds now; owned; NULL before the first */
+	const struct edit *edit;   /* the one that is being applied (edit.h); NULL: a file */
+	struct control_why why;    /* of the last call that failed */
+	void (*edited)(void *arg); /* called after each edit; NULL: nobody wants to know */
+	void *edited_arg;
 };
 
 /*

@@ -33,7 +33,8 @@
 	X(slow_drip) \
 	X(stall) \
 	X(corrupt) \
-	X(fin_race)
+	X(fin_race) \
+	X(noop)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;

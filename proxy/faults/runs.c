@@ -38,7 +38,7 @@ bool fault_has_triggers(const struct fault_spec *s)
 bool fault_chooses(const struct fault *f, const struct target *t)
 {
 	const struct fault_spec *s = f->spec;
-	char label[160];
+	char label[1024];
 
 	if (s->clients.family && !cidr_contains(&s->clients, t->door->ops->client(t)))
 		return false;

@@ -72,7 +72,11 @@ static struct subject subject_proxy(const struct proxy_spec *p)
 
 static struct subject subject_fault(const struct fault_spec *f)
 {
-	return subject_of(f, &f->where, "fault", f->name);
+	struct subject s = subject_of(f, &f->where, "fault", f->name);
+
+	if (f->toxic) /* who asked for it knows its name */
+		*s.title = '\0';
+	return s;
 }
 
 __attribute__((format(printf, 4, 5))) static void fail(
@@ -178,7 +182,7 @@ static void check_listen(const struct check *k, const struct subject *s, const s
 	for (size_t i = 0; k->c->proxies[i] != p; i++) {
 		const struct proxy_spec *q = k->c->proxies[i];
 
-		if (addr_same_listen(&p->listen, &q->listen)) {
+		if (p->enabled && q->enabled && addr_same_listen(&p->listen, &q->listen)) {
 			fail(k, s, "listen",
 			    "expected an address of its own, got \"%s\", which proxy %s has%s",
 			    text, q->name, line_note(note, sizeof(note), &q->where));
@@ -342,10 +346,25 @@ void conf_check_fault(const struct config *c, const struct fault_spec *f, struct
 	check_fault(&(struct check){ .c = c, .errors = e, .places = places }, f);
 }
 
+static void check_settings(const struct check *k, const struct settings *set)
+{
+	struct subject s = { .spec = set, .where = { .file = k->c->file }, .title = "deadpeer" };
+	const char *want = NULL;
+	struct addr a;
+
+	if (set->admin && strcmp(set->admin, "off") != 0)
+		want = addr_parse(set->admin, &a);
+	if (!want && set->admin && strcmp(set->admin, "off") != 0 && a.kind == ADDR_BUILTIN)
+		want = "an address to listen on";
+	if (want)
+		fail(k, &s, "admin", "expected off or %s, got \"%s\"", want, set->admin);
+}
+
 void conf_check_all(const struct config *c, struct conf_errors *e, const struct conf_places *places)
 {
 	struct check k = { .c = c, .errors = e, .places = places };
 
+	check_settings(&k, &c->settings);
 	check_names(&k);
 	for (size_t i = 0; i < c->n_proxies; i++)
 		check_proxy(&k, c->proxies[i]);

@@ -1,5 +1,6 @@
 /* The tables of every key, and the specs' lives: made with defaults, copied, compared, freed. */
 #include "model/spec.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #define H    (3600 * S)
 #define DAYS (24 * H)
 
-#define NAME_MAX_BYTES 63
+#define NAME_MAX_BYTES      63
+#define FREE_NAME_MAX_BYTES 255
 
 const char *const side_names[] = { "server", "client", "both", NULL };
 const char *const other_names[] = { "default", "abort", "close", "hold", NULL };
@@ -44,6 +46,10 @@ const struct field settings_fields[] = {
 	    .help = "whether bytes move inside the kernel with splice(2)" },
 	{ SETTING(rung, "rung", FIELD_CHOICE), .initial = "best", .choices = rung_names,
 	    .help = "for tests: the best grade of silence that may be used" },
+	{ SETTING(admin, "admin", FIELD_TEXT), .initial = "127.0.0.1:8474",
+	    .help = "address of the HTTP API, unix:/path, or off" },
+	{ SETTING(admin_token_file, "admin_token_file", FIELD_TEXT),
+	    .help = "file with the token that the HTTP API asks for, needed beyond loopback" },
 	{ .key = NULL },
 };
 
@@ -66,6 +72,8 @@ const struct field proxy_fields[] = {
 	    .help = "most sessions at a time, more wait to be accepted; 0 sets no limit" },
 	{ PROXY(backlog, "backlog", FIELD_COUNT), .initial = "4096", .min = 1, .max = 65535,
 	    .help = "length of the accept queue asked of the kernel" },
+	{ PROXY(enabled, "enabled", FIELD_BOOL), .initial = "yes",
+	    .help = "no: the address is not bound, and nobody is served" },
 	{ .key = NULL },
 };
 
@@ -112,6 +120,13 @@ const char *spec_check_name(const char *name)
 	return NULL;
 }
 
+const char *spec_check_free_name(const char *name)
+{
+	if (!*name || strlen(name) > FREE_NAME_MAX_BYTES || !utf8_is_printable(name))
+		return "a name of 1 to 255 bytes of UTF-8, without control characters";
+	return NULL;
+}
+
 struct config *config_new(void)
 {
 	struct config *c = calloc(1, sizeof(*c));
@@ -146,6 +161,7 @@ void fault_spec_free(struct fault_spec *f)
 	field_release(fault_fields, f);
 	if (f->type)
 		field_release(f->type->params, &f->params);
+	free(f->toxic);
 	free(f->name);
 	free(f);
 }
@@ -304,13 +320,111 @@ struct fault_spec *fault_spec_copy(const struct fault_spec *f)
 		return NULL;
 	copy->type = f->type;
 	copy->name = strdup(f->name);
+	copy->toxic = f->toxic ? strdup(f->toxic) : NULL;
 	bool whole = table_copy(fault_fields, copy, f);
 	whole = table_copy(f->type->params, &copy->params, &f->params) && whole;
-	if (!whole || !copy->name) {
+	if (!whole || !copy->name || !copy->toxic != !f->toxic) {
 		fault_spec_free(copy);
 		return NULL;
 	}
 	return copy;
+}
+
+/* The file's name is the config's; other names of places are static. */
+static struct where where_copy(
+    const struct config *copy, const struct config *c, const struct where *where)
+{
+	return (struct where){ .file = where->file == c->file ? copy->file : where->file,
+		.line = where->line };
+}
+
+/* Takes over each copy. False: out of memory. */
+static bool take_proxy(struct config *c, struct proxy_spec *p)
+{
+	if (!p || !array_grow(&c->proxies, c->n_proxies)) {
+		proxy_spec_free(p);
+		return false;
+	}
+	c->proxies[c->n_proxies++] = p;
+	return true;
+}
+
+static bool take_fault(struct config *c, struct fault_spec *f)
+{
+	if (!f || !array_grow(&c->faults, c->n_faults)) {
+		fault_spec_free(f);
+		return false;
+	}
+	c->faults[c->n_faults++] = f;
+	return true;
+}
+
+static bool copy_hosts(struct config *copy, const struct config *c)
+{
+	for (size_t i = 0; i < c->n_hosts; i++) {
+		struct host_spec *h = config_add_host(copy, c->hosts[i]->name);
+
+		if (!h || !table_copy(host_fields, h, c->hosts[i]))
+			return false;
+		h->where = where_copy(copy, c, &c->hosts[i]->where);
+	}
+	return true;
+}
+
+static bool config_fill(struct config *copy, const struct config *c)
+{
+	if (c->file && !(copy->file = strdup(c->file)))
+		return false;
+	if (!table_copy(settings_fields, &copy->settings, &c->settings) || !copy_hosts(copy, c))
+		return false;
+	for (size_t i = 0; i < c->n_proxies; i++) {
+		if (!take_proxy(copy, proxy_spec_copy(c->proxies[i])))
+			return false;
+		copy->proxies[i]->where = where_copy(copy, c, &c->proxies[i]->where);
+	}
+	for (size_t i = 0; i < c->n_faults; i++) {
+		if (!take_fault(copy, fault_spec_copy(c->faults[i])))
+			return false;
+		copy->faults[i]->where = where_copy(copy, c, &c->faults[i]->where);
+	}
+	return true;
+}
+
+struct config *config_copy(const struct config *c)
+{
+	struct config *copy = calloc(1, sizeof(*copy));
+
+	if (copy && config_fill(copy, c))
+		return copy;
+	config_free(copy);
+	return NULL;
+}
+
+/* Closes the gap that one of *count pointers leaves. */
+static void array_remove(void *array, size_t *count, const void *what)
+{
+	void **at;
+
+	memcpy(&at, array, sizeof(at));
+	for (size_t i = 0; i < *count; i++) {
+		if (at[i] != what)
+			continue;
+		memmove(at + i, at + i + 1, (*count - i - 1) * sizeof(*at));
+		--*count;
+		return;
+	}
+}
+
+void config_remove_proxy(struct config *c, struct proxy_spec *p)
+{
+	array_remove(&c->proxies, &c->n_proxies, p);
+	proxy_spec_free(p);
+}
+
+void config_remove_fault(struct config *c, struct fault_spec *f)
+{
+	array_remove(&c->faults, &c->n_faults, f);
+	fault_spec_free(f);
 }
 
 bool proxy_spec_equal(const struct proxy_spec *a, const struct proxy_spec *b)

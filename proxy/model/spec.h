@@ -40,6 +40,8 @@ struct settings {
 	uint64_t buffer, buffer_total; /* bytes that faults may hold: one direction, all */
 	int splice;                    /* enum splice_mode */
 	int rung;                      /* enum rung: best; the others are for tests */
+	char *admin;                   /* where the HTTP API listens; "off": nowhere */
+	char *admin_token_file;        /* NULL: none */
 };
 
 /* [host NAME]: proxies that live and die together. */
@@ -58,13 +60,15 @@ struct proxy_spec {
 	int64_t connect_timeout_ns;
 	uint64_t max_sessions; /* 0: no limit but the descriptors */
 	uint64_t backlog;
+	bool enabled; /* no: nothing is bound, its sessions are closed */
 };
 
 #define FAULT_PARAMS_BYTES 256
 
 /* [fault NAME] */
 struct fault_spec {
-	char *name;
+	char *name;  /* unique in the config */
+	char *toxic; /* its name among the toxics of its proxy; NULL: name */
 	struct where where;
 	const struct fault_type *type;
 	struct names proxies; /* exactly one of proxies and host is given */
@@ -122,6 +126,13 @@ void fault_spec_free(struct fault_spec *f);
 bool proxy_spec_equal(const struct proxy_spec *a, const struct proxy_spec *b);
 bool fault_spec_equal(const struct fault_spec *a, const struct fault_spec *b);
 
+/* A deep copy of everything, where included. NULL when out of memory. */
+struct config *config_copy(const struct config *c);
+
+/* Take it out and free it. */
+void config_remove_proxy(struct config *c, struct proxy_spec *p);
+void config_remove_fault(struct config *c, struct fault_spec *f);
+
 /* Does the fault act on this proxy (by name, "*", or by host; a proxy without host= is the only
  * one of a host of its own name). */
 bool fault_spec_covers(const struct fault_spec *f, const struct proxy_spec *p);
@@ -135,3 +146,7 @@ int fault_spec_side_initial(const struct fault_spec *f);
 
 /* Names are 1 to 63 of [A-Za-z0-9_.-]. NULL, or what was expected. */
 const char *spec_check_name(const char *name);
+
+/* What a name may be that comes through the API, where Toxiproxy's clients give any: 1 to 255
+ * bytes of UTF-8 without control characters. NULL, or what was expected. */
+const char *spec_check_free_name(const char *name);

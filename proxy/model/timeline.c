@@ -13,7 +13,8 @@
 const struct event_row event_rows[EVENT_COUNT] = {
 	[EVENT_START] = { "deadpeer.start", LOG_INFO, "version,kernel,seed,pid,wire,config",
 	    "the program started" },
-	[EVENT_READY] = { "deadpeer.ready", LOG_INFO, "proxies", "every proxy listens" },
+	[EVENT_READY] = { "deadpeer.ready", LOG_INFO, "proxies,admin?",
+	    "every proxy listens, and the HTTP API" },
 	[EVENT_STOP] = { "deadpeer.stop", LOG_INFO, "reason,sessions", "the program ends" },
 	[EVENT_EVENTS_LOST] = { "events.lost", LOG_WARN, "lost,error",
 	    "so many events could not be written to the events file" },
@@ -22,6 +23,8 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "the file was read again and applied" },
 	[EVENT_CONFIG_REJECTED] = { "config.rejected", LOG_ERROR, "file,error",
 	    "the file was read again, is wrong, and changed nothing" },
+	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,fault?",
+	    "somebody changed something through the HTTP API" },
 	[EVENT_PROXY_UP] = { "proxy.up", LOG_INFO, "proxy,listen,upstream,host",
 	    "a proxy listens" },
 	[EVENT_PROXY_DOWN] = { "proxy.down", LOG_INFO, "proxy,reason", "a proxy listens no more" },

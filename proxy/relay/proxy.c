@@ -14,7 +14,6 @@
 #include "base/mono.h"
 #include "kernel/socket.h"
 #include "relay/builtin.h"
-#include "relay/resolve.h"
 #include "relay/session.h"
 #include <errno.h>
 #include <jansson.h>
@@ -270,22 +269,6 @@ const struct door_ops proxy_door_ops = {
 
 /* --- life --- */
 
-static bool resolve_listen(const struct addr *in, struct addr *out)
-{
-	union sockaddr_any found;
-	socklen_t len;
-
-	*out = *in;
-	if (in->kind != ADDR_NAME)
-		return true;
-	if (!resolve_hosts(in->name, in->port, &found, &len, 1))
-		return false;
-	out->kind = ADDR_IP;
-	out->sa = found;
-	out->len = len;
-	return true;
-}
-
 static void take_address(struct proxy *p, const union sockaddr_any *sa, socklen_t len)
 {
 	p->addrs[0] = *sa;
@@ -327,11 +310,12 @@ struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char
 {
 	struct proxy *p = calloc(1, sizeof(*p));
 	char text[ADDR_TEXT_MAX];
-	struct addr listen;
+	int error;
 
 	if (!p || !(p->spec = proxy_spec_copy(spec))) {
 		snprintf(err, size, "proxy %s: out of memory", spec->name);
 		free(p);
+		errno = ENOMEM;
 		return NULL;
 	}
 	p->relay = r;
@@ -340,40 +324,47 @@ struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char
 	p->door.gate = GATE_REFUSE;
 	TAILQ_INIT(&p->door.targets);
 	p->fd = -1;
-	if (!resolve_listen(&spec->listen, &listen))
-		snprintf(err, size,
-		    "proxy %s: cannot listen on %s: not in /etc/hosts (write the address)",
-		    spec->name, spec->listen.name);
-	else if ((p->fd = socket_listen(
-		      &listen, listen.kind == ADDR_UNIX ? (int)spec->backlog : -1, &p->bound)) < 0)
-		snprintf(err, size, "proxy %s: cannot listen on %s: %s", spec->name,
-		    addr_format(text, sizeof(text), &spec->listen), strerror(errno));
-	else if (!take_upstream(p, &spec->upstream))
+	p->address = spec->listen;
+	p->door.family[LEG_CLIENT] = spec->listen.sa.sa.sa_family; /* a name: unknown */
+	p->closing = !spec->enabled;
+	if (!take_upstream(p, &spec->upstream))
 		snprintf(err, size, "proxy %s: cannot start %s: %s", spec->name,
 		    addr_format(text, sizeof(text), &spec->upstream), strerror(errno));
-	else {
-		p->door.family[LEG_CLIENT] = p->bound.sa.sa_family;
+	else if (!spec->enabled || proxy_bind(p, err, size))
 		return p;
-	}
+	error = errno;
 	proxy_stop(p, NULL);
+	errno = error;
 	return NULL;
 }
 
-void proxy_start(struct proxy *p)
+void proxy_assign(struct proxy *p)
+{
+	p->listening = !is_tcp(p);
+	event_assign(&p->ev, p->relay->base, p->fd, EV_READ | EV_PERSIST, knocked, p);
+}
+
+void proxy_tell_up(const struct proxy *p)
 {
 	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX];
 
-	p->started = true;
-	p->listening = !is_tcp(p);
-	event_assign(&p->ev, p->relay->base, p->fd, EV_READ | EV_PERSIST, knocked, p);
-	TAILQ_INSERT_TAIL(&p->relay->proxies, p, in_relay);
-	engine_door_add(&p->relay->engine, &p->door, mono_now_ns());
 	if (timeline_wants(p->relay->timeline, EVENT_PROXY_UP))
 		timeline_record(p->relay->timeline, EVENT_PROXY_UP,
 		    json_pack("{s:s, s:s, s:s, s:s}", "proxy", p->spec->name, "listen",
 			addr_format_sa(bound, sizeof(bound), &p->bound.sa), "upstream",
 			addr_format(up, sizeof(up), &p->spec->upstream), "host",
 			p->spec->host ? p->spec->host : p->spec->name));
+}
+
+void proxy_start(struct proxy *p)
+{
+	p->started = true;
+	if (p->spec->enabled)
+		proxy_assign(p);
+	TAILQ_INSERT_TAIL(&p->relay->proxies, p, in_relay);
+	engine_door_add(&p->relay->engine, &p->door, mono_now_ns());
+	if (p->spec->enabled)
+		proxy_tell_up(p);
 }
 
 void proxy_close_listener(struct proxy *p)
@@ -402,7 +393,7 @@ void proxy_stop(struct proxy *p, const char *reason)
 		}
 		relay_reap(p->relay);
 		engine_door_remove(&p->relay->engine, &p->door);
-		if (timeline_wants(p->relay->timeline, EVENT_PROXY_DOWN))
+		if (p->spec->enabled && timeline_wants(p->relay->timeline, EVENT_PROXY_DOWN))
 			timeline_record(p->relay->timeline, EVENT_PROXY_DOWN,
 			    json_pack("{s:s, s:s}", "proxy", p->spec->name, "reason", reason));
 	}
@@ -417,6 +408,7 @@ void proxy_stop(struct proxy *p, const char *reason)
 bool proxy_update(struct proxy *p, const struct proxy_spec *spec)
 {
 	struct proxy_spec *copy = proxy_spec_copy(spec);
+	bool was_enabled = p->spec->enabled;
 
 	if (!copy || !take_upstream(p, &copy->upstream)) {
 		take_upstream(p, &p->spec->upstream); /* it worked before */
@@ -426,7 +418,13 @@ bool proxy_update(struct proxy *p, const struct proxy_spec *spec)
 	proxy_spec_free(p->spec);
 	p->spec = copy;
 	p->door.spec = copy;
+	if (was_enabled && !copy->enabled)
+		proxy_disable(p);
+	if (!was_enabled && copy->enabled)
+		proxy_enable(p);
 	engine_door_changed(&p->relay->engine, &p->door);
+	if (p->fd < 0)
+		return true;
 	if (p->door.gate == GATE_OPEN || p->door.gate == GATE_HOLD)
 		socket_relisten(
 		    p->fd, (int)copy->backlog); /* listen(2) again: the new length of its queue */

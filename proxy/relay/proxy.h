@@ -19,6 +19,7 @@ struct proxy {
 	struct filling filling;
 	struct rejecter *rejecter; /* NULL: it answers nothing with ICMP */
 	int64_t starved_ns;        /* no descriptors: when that was last seen; 0: there are */
+	struct addr address;       /* what is bound: resolved and with the port once it was */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;
 	/* The upstream's addresses, in the order to try; until expires_ns for a name. */
@@ -31,6 +32,15 @@ struct proxy {
 
 /* A session has gone: there may be room for one that waits. */
 void proxy_session_gone(struct proxy *p);
+
+/* Its spec says so; the address has been bound. */
+void proxy_enable(struct proxy *p);
+/* Its spec says so: its sessions end, the address is free. */
+void proxy_disable(struct proxy *p);
+
+/* From now on the loop knows its descriptor. */
+void proxy_assign(struct proxy *p);
+void proxy_tell_up(const struct proxy *p);
 
 /* Accepts or not, as gate, limits and descriptors say. */
 void proxy_watch(struct proxy *p);

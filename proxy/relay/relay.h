@@ -61,7 +61,8 @@ bool relay_has_descriptors(const struct relay *r);
 
 /*
  * Resolves and binds the listening address: not a SYN is answered yet. NULL with a message in
- * err (with the address and the reason).
+ * err (with the address and the reason) and errno (ENOENT: no such name). With enabled=no nothing
+ * is bound.
  */
 struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char *err, size_t size);
 
@@ -75,6 +76,22 @@ void proxy_stop(struct proxy *p, const char *reason);
  * spec is copied; false: no memory, or no such builtin, nothing changed. */
 bool proxy_update(struct proxy *p, const struct proxy_spec *spec);
 
+/* To be called before proxy_update() with a spec that enables it: binds its address, the one it
+ * had before it was disabled. False: err and errno as above. */
+bool proxy_bind(struct proxy *p, char *err, size_t size);
+/* Takes that back. Of a proxy that is enabled: nothing. */
+void proxy_unbind(struct proxy *p);
+
+/* Stops listening for a moment, so that another socket can be bound to the same port; listens
+ * again.
+ */
+void proxy_pause(struct proxy *p);
+void proxy_resume(struct proxy *p);
+
+/* Its sessions end as with their process: FIN, or RST where received data was unread. reason is
+ * static. */
+void proxy_end_sessions(struct proxy *p, const char *reason);
+
 /* No new sessions; those open go on. */
 void proxy_close_listener(struct proxy *p);
 
@@ -82,6 +99,9 @@ struct proxy *relay_find_proxy(struct relay *r, const char *name);
 const struct proxy_spec *proxy_spec_of(const struct proxy *p);
 struct door *proxy_door(struct proxy *p);
 const union sockaddr_any *proxy_bound(const struct proxy *p);
+uint16_t proxy_bound_port(const struct proxy *p); /* 0: never bound, or a Unix socket */
+/* Where it listens, or did before it was disabled, or would. Returns buf (ADDR_TEXT_MAX). */
+char *proxy_listen_text(const struct proxy *p, char *buf, size_t size);
 
 /* --- sessions --- */
 

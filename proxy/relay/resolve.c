@@ -218,3 +218,25 @@ void resolve_cancel(struct resolution *q)
 	q->starting = false;
 	finish(q);
 }
+
+bool resolve_listen(const struct addr *in, struct addr *out)
+{
+	union sockaddr_any found[ANSWERS_MAX];
+	socklen_t lens[ANSWERS_MAX];
+	unsigned n, best = 0;
+
+	*out = *in;
+	if (in->kind != ADDR_NAME)
+		return true;
+	n = resolve_hosts(in->name, in->port, found, lens, ANSWERS_MAX);
+	if (!n)
+		return false;
+	while (best < n - 1 && found[best].sa.sa_family != AF_INET)
+		best++;
+	if (found[best].sa.sa_family != AF_INET)
+		best = 0;
+	out->kind = ADDR_IP;
+	out->sa = found[best];
+	out->len = lens[best];
+	return true;
+}

@@ -16,6 +16,12 @@ void resolver_free(struct resolver *r);
 unsigned resolve_hosts(
     const char *name, uint16_t port, union sockaddr_any *out, socklen_t *lens, unsigned max);
 
+/*
+ * The address to listen on: a name becomes its address in /etc/hosts, the IPv4 one where it has
+ * both (who asks for localhost rarely means ::1 alone). False: it has none.
+ */
+bool resolve_listen(const struct addr *in, struct addr *out);
+
 /* n 0: the name has no address, or no server answered; err is a static text. ttl_s: how long the
  * answer holds. */
 typedef void (*resolve_done)(void *arg, const union sockaddr_any *addrs, const socklen_t *lens,

@@ -138,7 +138,7 @@ class Deadpeer(Relay):
 
     def __init__(self, binary, upstream, core, scratch, faults=(), settings=()):
         command = [binary, "serve", "--listen", "127.0.0.1:0",
-                   "--upstream", f"127.0.0.1:{upstream}", "--log-level", "warn",
+                   "--upstream", f"127.0.0.1:{upstream}", "--log-level", "warn", "--admin", "off",
                    "--ports-file", os.path.join(scratch, "ports"), "--drain-timeout", "1s",
                    *settings]
         for fault in faults:

@@ -62,7 +62,7 @@ class Deadpeer:
 
     def _write(self):
         lines = ["[deadpeer]", f"events = {self.path('events')}", f"ports_file = {self.path('ports')}",
-                 "log_level = debug", "seed = 1"]
+                 "log_level = debug", "seed = 1", "admin = off"]
         for name, upstream in self.upstreams.items():
             lines += [f"[proxy {name}]", "listen = 127.0.0.1:0", f"upstream = {upstream}"]
         for name, keys in self.faults.items():

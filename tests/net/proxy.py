@@ -69,6 +69,7 @@ class Deadpeer:
         self.sections = {"deadpeer": {
             "events": self.path("events"), "ports_file": self.path("ports"),
             "log_level": "debug", "splice": splice, "rung": self.privilege.rung, "seed": 7,
+            "admin": "off",
             **(settings or {})}, **sections}
         self.wrapper, self.arguments = list(wrapper), list(arguments)
         self.process = None

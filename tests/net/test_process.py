@@ -37,7 +37,7 @@ def test_without_a_file(world):
         process = subprocess.Popen(
             [BINARY, "serve", "--listen", world.listen_text(), "--upstream", "builtin:echo",
              "--name", "mine", "--fault", "reset after_idle=300ms", "--events", "-",
-             "--drain-timeout", "1s"],
+             "--drain-timeout", "1s", "--admin", "127.0.0.1:0"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         address = None

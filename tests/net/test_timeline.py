@@ -80,7 +80,7 @@ class Piped:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--listen", world.listen_text(), "--upstream", world.server.text,
                  "--events", "-", "--ports-file", os.path.join(world.piped_dir, "ports"),
-                 "--log-level", "debug", "--drain-timeout", "200ms"],
+                 "--log-level", "debug", "--drain-timeout", "200ms", "--admin", "off"],
                 stdout=write_end, stderr=write_end if log else log_file)
         os.close(write_end)
         self.seen = b""

@@ -38,6 +38,7 @@ static const char *const wanted[] = {
 	"stall",
 	"corrupt",
 	"fin_race",
+	"noop",
 };
 /* clang-format on */
 

@@ -220,8 +220,7 @@ START_TEST(a_removed_proxy_ends_its_sessions)
 	bound = *proxy_bound(find("b"));
 	fd = client_of("b");
 	apply(A);
-	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), -1);
-	ck_assert_int_eq(errno, ECONNRESET);
+	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 0);
 	close(fd);
 	ck_assert_uint_eq(relay->sessions, 0);
 	ck_assert_str_eq(

@@ -19,6 +19,7 @@
 	X(log) \
 	X(field) \
 	X(spec) \
+	X(spec_json) \
 	X(timeline) \
 	X(conf) \
 	X(pipe) \
@@ -41,6 +42,8 @@
 	X(gates) \
 	X(flow) \
 	X(command) \
+	X(edit) \
+	X(route) \
 	X(serve_options) \
 	X(ports_file) \
 	X(resolve) \

@@ -56,7 +56,7 @@ START_TEST(a_line_for_each_proxy)
 	add("u", listen);
 	snprintf(expected, sizeof(expected), "a=127.0.0.1:%u\nb.c=127.0.0.1:%u\nu=%s\n",
 	    ntohs(a->bound.in.sin_port), ntohs(b->bound.in.sin_port), listen);
-	ck_assert_int_eq(ports_file_write(scratch_path("ports"), relay), 0);
+	ck_assert_int_eq(ports_file_write(scratch_path("ports"), relay, NULL), 0);
 	text = scratch_read(scratch_path("ports"), NULL);
 	ck_assert_str_eq(text, expected);
 	free(text);
@@ -84,7 +84,7 @@ START_TEST(it_is_replaced_at_once)
 	add("a", "127.0.0.1:0");
 	scratch_write("ports", old, 4);
 	reader = fopen(scratch_path("ports"), "r");
-	ck_assert_int_eq(ports_file_write(scratch_path("ports"), relay), 0);
+	ck_assert_int_eq(ports_file_write(scratch_path("ports"), relay, NULL), 0);
 	ck_assert_ptr_nonnull(fgets(text, sizeof(text), reader));
 	ck_assert_str_eq(text, old);
 	fclose(reader);
@@ -99,11 +99,11 @@ START_TEST(failures_leave_nothing)
 	char dir[256];
 
 	add("a", "127.0.0.1:0");
-	ck_assert_int_eq(ports_file_write(scratch_path("no/such/dir"), relay), -1);
+	ck_assert_int_eq(ports_file_write(scratch_path("no/such/dir"), relay, NULL), -1);
 	ck_assert_int_eq(errno, ENOENT);
 	snprintf(dir, sizeof(dir), "%s", scratch_path("taken"));
 	mkdir(dir, 0700);
-	ck_assert_int_eq(ports_file_write(dir, relay), -1); /* a directory has the name */
+	ck_assert_int_eq(ports_file_write(dir, relay, NULL), -1); /* a directory has the name */
 	*strrchr(dir, '/') = '\0';
 	ck_assert_uint_eq(files_in(dir), 1);
 	rmdir(scratch_path("taken"));
@@ -116,7 +116,7 @@ START_TEST(a_path_too_long)
 
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
-	ck_assert_int_eq(ports_file_write(path, relay), -1);
+	ck_assert_int_eq(ports_file_write(path, relay, NULL), -1);
 	ck_assert_int_eq(errno, ENAMETOOLONG);
 }
 END_TEST

@@ -219,7 +219,9 @@ END_TEST
 static const struct {
 	const char *words, *said;
 } wrong[] = {
-	{ "--seed|1", "nothing to relay: give -c FILE, or --listen and --upstream" },
+	{ "--admin|off", "nothing to relay: give -c FILE, or --listen and --upstream, or --admin" },
+	{ "--admin|nowhere", "admin: expected off or a port" },
+	{ "--admin|builtin:echo", "admin: expected off or an address to listen on" },
 	{ "--listen|127.0.0.1:0", "--upstream ADDR is missing" },
 	{ "--upstream|127.0.0.1:1", "--listen ADDR is missing" },
 	{ "--connect-timeout|1s", "--listen ADDR is missing" },

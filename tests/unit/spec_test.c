@@ -92,6 +92,7 @@ static const struct {
 	{ "connect_timeout", "1s" },
 	{ "max_sessions", "7" },
 	{ "backlog", "5" },
+	{ "enabled", "no" },
 };
 
 START_TEST(proxies_are_copied_and_compared_by_every_key)

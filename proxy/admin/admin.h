@@ -1,0 +1,25 @@
+/*
+ * The HTTP API: Toxiproxy's, so that its clients need no change. In the relay's event base;
+ * everything it changes goes through control/edit.h.
+ *
+ * Who may: on loopback or a Unix socket, everybody; anywhere else who has the token. A browser's
+ * page may not (guard.h).
+ */
+#pragma once
+#include "control/command.h"
+
+struct admin;
+
+/* settings->admin is "off". */
+bool admin_is_off(const struct settings *settings);
+
+/*
+ * Listens where settings->admin says. The token is that of settings->admin_token_file, or of the
+ * environment's DEADPEER_ADMIN_TOKEN. NULL: err says why and what to do. control must outlive it.
+ */
+struct admin *admin_new(
+    struct control *control, const struct settings *settings, char *err, size_t size);
+void admin_free(struct admin *a); /* NULL is fine */
+
+/* Where it listens, with the real port. Returns buf (ADDR_TEXT_MAX). */
+char *admin_address(const struct admin *a, char *buf, size_t size);

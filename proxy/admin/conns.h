@@ -1,0 +1,23 @@
+/*
+ * The API's connections, watched so that none can hold a place: a request must be complete in 15 s
+ * from its first byte, a connection may be idle for 60 s, and of more than 1024 the one that has
+ * been idle for longest goes.
+ */
+#pragma once
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+
+#define CONNS_MAX       1024
+#define CONNS_REQUEST_S 15
+#define CONNS_IDLE_S    60
+
+struct conns;
+
+/* Watches every connection that this server accepts. NULL: no memory. */
+struct conns *conns_new(struct event_base *base, struct evhttp *http);
+
+/* After evhttp_free(). */
+void conns_free(struct conns *c);
+
+/* A whole request has come on this connection. */
+void conns_request(struct conns *c, struct evhttp_connection *evcon);
