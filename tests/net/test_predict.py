@@ -362,6 +362,7 @@ class Stage:
         return fired
 
 
+@pytest.mark.heavy
 @namespaces
 @only([Variant("v4", "splice", "nobody"), Variant("v6", "copy", "exact")])
 def test_every_row_is_inside_its_range(world):
