@@ -93,6 +93,6 @@ struct door {
 	enum gate gate;
 	enum grade gate_grade; /* what ops->gate returned */
 	uint32_t drops_told;
-	TAILQ_HEAD(, target) targets;
+	TAILQ_HEAD(door_targets, target) targets;
 	TAILQ_ENTRY(door) in_engine;
 };
