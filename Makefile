@@ -1,6 +1,6 @@
 # make               ./deadpeer
 # make demo          installs what is missing, builds, plays every death there is
-# make test          everything there is to run (make test-unit, test-net, test-e2e: a part)
+# make test          everything there is to run (make test-unit, test-net, test-compat: a part)
 # make test-long     what takes longer than ten minutes
 # make bench         deadpeer beside haproxy
 # make fuzz          what is read from outside, with libFuzzer: FUZZ_SECONDS=60 for each target
@@ -100,6 +100,11 @@ test-net: $(BUILD)/deadpeer
 
 test-e2e: $(BUILD)/deadpeer
 	$(PYTEST) -m 'not long' -n 4 --dist loadfile --timeout 120 tests/e2e $(E2E_ARGS)
+
+# What Toxiproxy's clients rely on: COMPAT_ARGS='-k populate'
+.PHONY: test-compat
+test-compat: $(BUILD)/deadpeer
+	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long
 test-long: $(BUILD)/deadpeer

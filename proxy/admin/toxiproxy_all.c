@@ -54,7 +54,7 @@ static bool populate_all(struct edit *e, struct config *draft, void *arg)
 	for (size_t i = 0; i < all->n; i++)
 		if (!populate_one(e, draft, &all->in[i], all->call->control->relay))
 			return false;
-	e->fault = NULL;
+	*e->fault = '\0';
 	return true;
 }
 

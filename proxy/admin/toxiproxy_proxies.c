@@ -17,7 +17,7 @@ static void service_to_port(char *buf, size_t size, const char *text)
 	const char *colon = strrchr(text, ':');
 	struct servent *service = NULL;
 
-	if (colon && strncmp(text, "unix:", 5) != 0 && colon[1] &&
+	if (colon && strncmp(text, "unix:", 5) != 0 && strncmp(text, "builtin:", 8) != 0 &&
 	    strspn(colon + 1, "0123456789") < strlen(colon + 1))
 		service = getservbyname(colon + 1, "tcp");
 	if (service)
@@ -228,7 +228,7 @@ static bool create(struct edit *e, struct config *draft, void *arg)
 	p->enabled = in->enabled != 0;
 	if (!toxics_add(e, draft, p, in->toxics))
 		return false;
-	e->fault = NULL;
+	*e->fault = '\0';
 	return true;
 }
 

@@ -121,7 +121,7 @@ static bool add_from(
 	want = spec_json_set_stream(f, in->stream);
 	if (want)
 		return edit_fail(e, EDIT_BAD, "%s", want);
-	e->fault = f->name;
+	edit_names_fault(e, f);
 	return set_values(e, f, p, in->toxicity, in->attributes);
 }
 
@@ -233,7 +233,7 @@ static bool update(struct edit *e, struct config *draft, void *arg)
 
 	if (!f)
 		return false;
-	e->fault = f->name;
+	edit_names_fault(e, f);
 	return set_values(e, f, p, change->in.toxicity, change->in.attributes);
 }
 
@@ -263,7 +263,7 @@ static bool delete (struct edit *e, struct config *draft, void *arg)
 
 	if (!f)
 		return false;
-	e->fault = change->toxic;
+	edit_names_fault(e, f);
 	return draft_remove_toxic(e, draft, p, f);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "control/command.h"
 #include "base/mono.h"
+#include "relay/proxy.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct plan {
 	const struct proxy_spec *spec;
 	struct proxy *kept;     /* it has the address already, perhaps under another name */
 	struct proxy *prepared; /* it will */
+	struct proxy *paused;   /* stopped listening meanwhile: it has that port, and will go */
 };
 
 static bool same_listen(const struct proxy_spec *a, const struct proxy_spec *b)
@@ -52,11 +54,46 @@ static struct proxy *find_keeper(
 	return NULL;
 }
 
+/* Who has the port, on another address, and is not wanted there any longer. */
+static struct proxy *find_leaver(
+    const struct control *c, const struct config *wanted, const struct addr *listen)
+{
+	struct proxy *p;
+
+	TAILQ_FOREACH (p, &c->relay->proxies, in_relay) {
+		const struct proxy_spec *old = proxy_spec_of(p);
+		const struct proxy_spec *next = config_find_proxy(wanted, old->name);
+
+		if (old->enabled && listen->port && proxy_bound_port(p) == listen->port &&
+		    !(next && next->enabled && same_listen(next, old)))
+			return p;
+	}
+	return NULL;
+}
+
+/* Sockets that do not listen can share a port (SO_REUSEADDR; inet_csk_bind_conflict()). */
+static bool plan_prepare(
+    struct control *c, const struct config *wanted, struct plan *p, char *err, size_t size)
+{
+	p->prepared = proxy_prepare(c->relay, p->spec, err, size);
+	if (p->prepared || errno != EADDRINUSE)
+		return p->prepared;
+	p->paused = find_leaver(c, wanted, &p->spec->listen);
+	if (!p->paused) {
+		errno = EADDRINUSE;
+		return false;
+	}
+	proxy_pause(p->paused);
+	p->prepared = proxy_prepare(c->relay, p->spec, err, size);
+	return p->prepared;
+}
+
 /* Binds what the plan needs bound: a new proxy's address, or that of one that was disabled. */
-static bool plan_bind(struct control *c, struct plan *p, char *err, size_t size)
+static bool plan_bind(
+    struct control *c, const struct config *wanted, struct plan *p, char *err, size_t size)
 {
 	if (!p->kept)
-		return (p->prepared = proxy_prepare(c->relay, p->spec, err, size));
+		return plan_prepare(c, wanted, p, err, size);
 	return proxy_spec_of(p->kept)->enabled || !p->spec->enabled ||
 	       proxy_bind(p->kept, err, size);
 }
@@ -71,7 +108,7 @@ static bool prepare(
 
 		p->spec = wanted->proxies[i];
 		p->kept = find_keeper(c, wanted, p->spec);
-		if (plan_bind(c, p, err, sizeof(err)))
+		if (plan_bind(c, wanted, p, err, sizeof(err)))
 			continue;
 		if (!errors->count)
 			c->why = (struct control_why){ WHY_LISTEN, errno, p->spec };
@@ -87,6 +124,9 @@ static void unprepare(const struct config *wanted, struct plan *plans)
 			proxy_stop(plans[i].prepared, NULL);
 		else if (plans[i].kept)
 			proxy_unbind(plans[i].kept);
+	for (size_t i = 0; i < wanted->n_proxies; i++)
+		if (plans[i].paused)
+			proxy_resume(plans[i].paused);
 }
 
 /* Can the wire do what every fault asks, on every proxy that there will be? */

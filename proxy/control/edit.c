@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void edit_names_fault(struct edit *e, const struct fault_spec *f)
+{
+	snprintf(e->fault, sizeof(e->fault), "%s", f->name);
+}
+
 bool edit_fail(struct edit *e, enum edit_kind kind, const char *fmt, ...)
 {
 	va_list ap;
@@ -104,7 +109,7 @@ static void tell(struct control *c, const struct edit *e)
 	o = json_pack("{s:s, s:s}", "who", e->who, "what", e->what);
 	if (e->proxy)
 		json_object_set_new(o, "proxy", json_string(e->proxy));
-	if (e->fault)
+	if (*e->fault)
 		json_object_set_new(o, "fault", json_string(e->fault));
 	timeline_record(c->timeline, EVENT_API_CHANGED, o);
 }

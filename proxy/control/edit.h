@@ -6,6 +6,8 @@
 #pragma once
 #include "control/command.h"
 
+#define EDIT_NAME_MAX 544 /* two names that the API takes, and a number */
+
 enum edit_kind {
 	EDIT_DONE,
 	EDIT_BAD,       /* a value is wrong */
@@ -19,7 +21,8 @@ enum edit_kind {
 struct edit {
 	const char *who;           /* an address */
 	const char *what;          /* "proxy.create" */
-	const char *proxy, *fault; /* their names; NULL: none */
+	const char *proxy;         /* its name; NULL: none */
+	char fault[EDIT_NAME_MAX]; /* its name in the config; "": none */
 	/* The outcome. */
 	enum edit_kind kind;
 	int error;                  /* EDIT_LISTEN: errno; ENOENT: no such name */
@@ -27,8 +30,11 @@ struct edit {
 	char message[1024];         /* "" when done */
 };
 
-/* Changes the draft. False: edit_fail() has said why. May set e->fault to a name of the draft's. */
+/* Changes the draft. False: edit_fail() has said why. May set e->fault. */
 typedef bool edit_change(struct edit *e, struct config *draft, void *arg);
+
+/* It is about this fault, which may be gone when that is told. */
+void edit_names_fault(struct edit *e, const struct fault_spec *f);
 
 /* Always false, for `return edit_fail(...)`. */
 bool edit_fail(struct edit *e, enum edit_kind kind, const char *fmt, ...)

@@ -38,11 +38,11 @@ static const struct classic {
 } classics[] = {
 	{ "latency", { { "latency", "latency" }, { "jitter", "jitter" } } },
 	{ "bandwidth", { { "rate", "rate" } } },
-	{ "slow_close", { { "delay", "close_delay" } } },
+	{ "slow_close", { { "delay", "linger" } } },
 	{ "timeout", { { "timeout", "timeout" } } },
 	{ "reset_peer", { { "timeout", "timeout" } } },
 	{ "slicer", { { "average_size", "average_size" }, { "size_variation", "size_variation" },
-			{ "delay", "slice_delay", &microseconds } } },
+			{ "delay", "pause", &microseconds } } },
 	{ "limit_data", { { "bytes", "bytes" } } },
 	{ "noop", { { NULL } } },
 };

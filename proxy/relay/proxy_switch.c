@@ -65,6 +65,24 @@ void proxy_unbind(struct proxy *p)
 		proxy_close_listener(p);
 }
 
+static bool pauses(const struct proxy *p)
+{
+	return p->fd >= 0 && p->listening && p->bound.sa.sa_family != AF_UNIX;
+}
+
+void proxy_pause(struct proxy *p)
+{
+	if (pauses(p))
+		socket_refuse(p->fd);
+}
+
+void proxy_resume(struct proxy *p)
+{
+	if (pauses(p))
+		socket_relisten(p->fd, (int)p->spec->backlog);
+	proxy_watch(p);
+}
+
 void proxy_end_sessions(struct proxy *p, const char *reason)
 {
 	struct target *t, *next;

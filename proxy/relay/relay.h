@@ -81,6 +81,12 @@ bool proxy_bind(struct proxy *p, char *err, size_t size);
 /* Takes that back. Of a proxy that is enabled: nothing. */
 void proxy_unbind(struct proxy *p);
 
+/* Stops listening for a moment, so that another socket can be bound to the same port; listens
+ * again.
+ */
+void proxy_pause(struct proxy *p);
+void proxy_resume(struct proxy *p);
+
 /* Its sessions end as with their process: FIN, or RST where received data was unread. reason is
  * static. */
 void proxy_end_sessions(struct proxy *p, const char *reason);
