@@ -69,8 +69,7 @@ bool native_is_probe(const char *path)
 
 bool native_owns(const char *path)
 {
-	return begins(path, "/v1/") || !strcmp(path, "/v1") || !strcmp(path, "/metrics") ||
-	       native_is_probe(path);
+	return begins(path, "/v1/") || !strcmp(path, "/v1") || native_is_probe(path);
 }
 
 /* --- health --- */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #define STREAMS_MAX  256
 #define CHUNK_BYTES  (256u << 10)
@@ -23,7 +24,6 @@ struct stream_out {
 	struct evhttp_connection *evcon;
 	uint64_t next; /* seq */
 	bool busy;     /* a chunk is under way */
-	bool lost;     /* to be let go */
 	TAILQ_ENTRY(stream_out) in_streams;
 };
 
@@ -119,9 +119,7 @@ static void stream_pump(struct stream_out *s, size_t most)
 	const struct feed *f = &s->streams->native->feed;
 	struct evbuffer *out;
 
-	if (s->next < f->first)
-		s->lost = true;
-	if (s->lost || s->next == f->next)
+	if (s->next < f->first || s->next == f->next)
 		return;
 	out = evbuffer_new();
 	while (out && s->next < f->next && evbuffer_get_length(out) < most) {
@@ -154,7 +152,7 @@ static void pump_due(evutil_socket_t fd, short what, void *arg)
 		next = TAILQ_NEXT(s, in_streams);
 		if (!s->busy)
 			stream_pump(s, CHUNK_BYTES);
-		if (s->lost)
+		if (s->next < all->native->feed.first)
 			conns_drop(all->native->conns, s->evcon);
 	}
 }
@@ -205,6 +203,14 @@ static void header(struct call *c, const char *name, const char *value)
 	evhttp_add_header(evhttp_request_get_output_headers(c->req), name, value);
 }
 
+/* The kernel would grow it to megabytes for a reader that reads nothing (tcp_wmem). */
+static void bound_queue(struct evhttp_connection *evcon)
+{
+	int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(evcon)), size = CHUNK_BYTES;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 static void follow(struct call *c, uint64_t next)
 {
 	struct streams *all = c->native->streams;
@@ -219,6 +225,7 @@ static void follow(struct call *c, uint64_t next)
 	*s = (struct stream_out){ .streams = all, .req = c->req, .evcon = evcon, .next = next };
 	TAILQ_INSERT_TAIL(&all->all, s, in_streams);
 	all->count++;
+	bound_queue(evcon);
 	header(c, "Content-Type", "text/event-stream");
 	header(c, "Cache-Control", "no-store");
 	evhttp_send_reply_start(c->req, 200, "OK");

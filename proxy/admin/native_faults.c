@@ -186,7 +186,7 @@ struct fault_spec *native_fault_add(
 			native_set_one(e, field_find(fault_fields, "proxy"), f, where);
 		json_decref(where);
 	}
-	e->fault = f->name;
+	edit_names_fault(e, f);
 	return e->kind == EDIT_DONE ? f : NULL;
 }
 
@@ -236,37 +236,44 @@ void native_faults_create(struct call *c)
 		reply_fault(c, 201, e.fault);
 }
 
-static struct fault_spec *find(struct edit *e, const struct config *draft)
-{
-	struct fault_spec *f = config_find_fault(draft, e->fault);
+struct change {
+	const char *name;
+	const json_t *body;
+};
 
-	if (!f)
-		edit_fail(e, EDIT_NOT_FOUND, "no fault %.64s: GET /v1/faults tells what there is",
-		    e->fault);
+static struct fault_spec *find(struct edit *e, const struct config *draft, const char *name)
+{
+	struct fault_spec *f = config_find_fault(draft, name);
+
+	if (f)
+		edit_names_fault(e, f);
+	else
+		edit_fail(
+		    e, EDIT_NOT_FOUND, "no fault %.64s: GET /v1/faults tells what there is", name);
 	return f;
 }
 
 static bool update(struct edit *e, struct config *draft, void *arg)
 {
-	struct fault_spec *f = find(e, draft);
+	const struct change *change = arg;
+	struct fault_spec *f = find(e, draft, change->name);
 
-	return f && set_values(e, f, arg, false);
+	return f && set_values(e, f, change->body, false);
 }
 
 void native_faults_update(struct call *c)
 {
-	struct edit e = { .what = "fault.update", .fault = c->params.value[0] };
-	const json_t *body = native_body(c);
+	struct edit e = { .what = "fault.update" };
+	struct change change = { c->params.value[0], native_body(c) };
 
-	if (body && native_edit(c, &e, update, (void *)(uintptr_t)body))
-		reply_fault(c, 200, e.fault);
+	if (change.body && native_edit(c, &e, update, &change))
+		reply_fault(c, 200, change.name);
 }
 
 static bool delete (struct edit *e, struct config *draft, void *arg)
 {
-	struct fault_spec *f = find(e, draft);
+	struct fault_spec *f = find(e, draft, arg);
 
-	(void)arg;
 	if (f)
 		config_remove_fault(draft, f);
 	return f;
@@ -274,9 +281,9 @@ static bool delete (struct edit *e, struct config *draft, void *arg)
 
 void native_faults_delete(struct call *c)
 {
-	struct edit e = { .what = "fault.remove", .fault = c->params.value[0] };
+	struct edit e = { .what = "fault.remove" };
 
-	if (native_edit(c, &e, delete, NULL))
+	if (native_edit(c, &e, delete, c->params.value[0]))
 		reply_json(c, 200, json_pack("{s:s}", "lifted", e.fault));
 }
 

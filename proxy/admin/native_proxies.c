@@ -93,7 +93,7 @@ static bool add_faults(
 	for (size_t i = 0; i < json_array_size(faults); i++)
 		if (!native_fault_add(e, draft, json_array_get(faults, i), p->name))
 			return false;
-	e->fault = NULL;
+	*e->fault = '\0';
 	return true;
 }
 
