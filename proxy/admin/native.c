@@ -54,6 +54,8 @@ const struct route native_routes[] = {
 	{ GET, "/v1/events", native_events,
 	    "what happened, a JSON object a line; live as server-sent events",
 	    .query = native_events_query, .answers = "200 events, 400, 503" },
+	{ GET, "/v1/wait", native_wait, "answers when something has happened",
+	    .query = native_wait_query, .answers = "200 Waited, 400, 404, 408 Waited, 503" },
 	{ .path = NULL },
 };
 
@@ -121,6 +123,7 @@ static void event_came(void *arg, const struct timeline_line *line, const json_t
 	feed_add(&n->feed, line);
 	meter_count(&n->meter, line->id, fields);
 	native_events_came(n);
+	native_wait_came(n, line, fields);
 }
 
 /* How late this comes is how busy the loop is. */
@@ -142,7 +145,8 @@ static bool start(struct native *n)
 
 	n->tick = event_new(n->control->relay->base, -1, 0, tick_due, n);
 	return feed_init(&n->feed, n->control->timeline->seq + 1) && meter_init(&n->meter) &&
-	       native_events_init(n) && n->tick && !event_add(n->tick, &soon);
+	       native_events_init(n) && native_wait_init(n) && n->tick &&
+	       !event_add(n->tick, &soon);
 }
 
 struct native *native_new(
@@ -171,6 +175,7 @@ void native_free(struct native *n)
 		return;
 	n->control->timeline->reader = NULL;
 	native_events_free(n);
+	native_wait_free(n);
 	if (n->tick)
 		event_free(n->tick);
 	feed_free(&n->feed);
