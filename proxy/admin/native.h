@@ -94,6 +94,21 @@ void native_events_tick(struct native *n); /* now and then */
 bool native_events_init(struct native *n);
 void native_events_free(struct native *n);
 
+/* --- native_hosts.c --- */
+
+void native_hosts_list(struct call *c);
+void native_hosts_create(struct call *c);
+void native_hosts_power_off(struct call *c);
+void native_hosts_power_on(struct call *c);
+void native_partitions_create(struct call *c);
+
+/* --- native_config.c --- */
+
+extern const struct field native_config_query[];
+
+void native_config(struct call *c);
+void native_reload(struct call *c);
+
 /* --- native_wait.c --- */
 
 extern const struct field native_wait_query[];
