@@ -22,6 +22,7 @@ const struct route native_routes[] = {
 	{ GET, "/readyz", readyz, "every proxy accepts", .answers = "200 text, 503" },
 	{ GET, "/v1/version", version, "what runs here, and how well it can be silent",
 	    .answers = "200 Version" },
+	{ GET, "/v1/openapi.json", native_openapi, "this description", .answers = "200 OpenAPI" },
 	{ GET, "/v1/config", native_config, "all values that hold now",
 	    .query = native_config_query, .answers = "200 Config, 400" },
 	{ POST, "/v1/reload", native_reload,

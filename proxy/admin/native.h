@@ -109,6 +109,11 @@ extern const struct field native_config_query[];
 void native_config(struct call *c);
 void native_reload(struct call *c);
 
+/* --- openapi.c --- */
+
+json_t *openapi_json(const struct route *const *tables); /* NULL: no memory */
+void native_openapi(struct call *c);
+
 /* --- native_wait.c --- */
 
 extern const struct field native_wait_query[];
