@@ -26,6 +26,8 @@ void session_set_state(struct session *s, enum session_state state)
 			(json_int_t)s->target.id, "old", session_state_names[s->state], "new",
 			session_state_names[state]));
 	s->state = state;
+	if (state > SESSION_OPEN)
+		engine_session_done(&s->relay->engine, &s->target);
 }
 
 /* --- events --- */
@@ -115,7 +117,7 @@ struct session *session_open(
 	p->sessions++;
 	tell_opened(s);
 	engine_session_opened(&r->engine, &s->target, now_ns);
-	if (s->state == SESSION_DIALING)
+	if (s->state == SESSION_DIALING && !s->dial && !s->undialled)
 		dial_start(s);
 	return s;
 }
@@ -280,6 +282,25 @@ void session_unreachable(struct session *s, int err)
 		session_end_leg(s, LEG_CLIENT, ENDING_ABORT);
 }
 
+/* Where bytes are on a slow way to the other leg, the reset keeps its place behind them. Until it
+ * arrives nobody is there to take what comes the other way. */
+static bool resets_in_its_place(struct session *s, enum leg which)
+{
+	enum flow out = which == LEG_CLIENT ? FLOW_UPSTREAM : FLOW_DOWNSTREAM;
+	struct stream *shaped = s->target.streams[out];
+	int64_t now = mono_now_ns();
+
+	if (s->state != SESSION_OPEN || s->legs[!which].failed || !shaped)
+		return false;
+	if (!s->legs[which].failed && !stream_reset(shaped, now))
+		return false;
+	s->legs[which].failed = true;
+	flow_clear(s, !out);
+	s->flows[!out].discard = true;
+	stream_run(shaped, now);
+	return true;
+}
+
 void session_leg_failed(struct session *s, enum leg which, int err)
 {
 	static const char *const reasons[LEGS][2] = {
@@ -290,6 +311,8 @@ void session_leg_failed(struct session *s, enum leg which, int err)
 	bool silent = err == ETIMEDOUT || err == EHOSTUNREACH || err == ENETUNREACH;
 
 	set_reason(s, reasons[which][silent]);
+	if (!silent && resets_in_its_place(s, which))
+		return;
 	session_end_leg(s, which, ENDING_ABORT);
 	if (!s->legs[other].over && !(silent && session_fall_silent(s, other)))
 		session_end_leg(s, other, ENDING_ABORT);
@@ -352,6 +375,8 @@ void session_free(struct session *s)
 		p->bytes[f] += s->flows[f].bytes;
 	s->relay->sessions--;
 	p->sessions--;
+	for (enum leg l = 0; l < LEGS; l++)
+		free(s->legs[l].sieve);
 	free(s->fault);
 	free(s);
 	proxy_session_gone(p);

@@ -38,10 +38,13 @@ struct flow_state {
 struct leg_state {
 	int fd; /* -1: not connected, or over */
 	struct wire_state wire;
+	/* what faults want dropped on arrival; NULL: nothing */
+	struct wire_sieve *sieve;
 	uint8_t which;   /* enum leg */
 	uint8_t watched; /* EV_READ, EV_WRITE */
 	uint8_t later;   /* 1 + enum ending: told once the wire speaks again; 0: none */
 	bool ready : 1;  /* connected */
+	bool failed : 1; /* its reset is on its way to the other leg, behind the bytes */
 	bool over : 1;   /* ended; the descriptor is closed, or waits for `later` */
 	bool lost : 1;   /* silent because its real peer is: no fault's end makes it speak */
 	struct event ev;
@@ -61,6 +64,7 @@ struct session {
 	STAILQ_ENTRY(session) in_reap;
 	union sockaddr_ip client;
 	uint8_t state;
+	bool undialled; /* a fault keeps it from dialling */
 };
 
 static inline enum leg flow_source(enum flow f)

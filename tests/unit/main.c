@@ -29,11 +29,17 @@
 	X(presets) \
 	X(engine) \
 	X(tell) \
+	X(icmp) \
+	X(reject) \
 	X(walk) \
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(shapes) \
 	X(runs) \
+	X(sieve) \
+	X(flap) \
+	X(gates) \
 	X(flow) \
 	X(command) \
 	X(edit) \
@@ -43,7 +49,9 @@
 	X(resolve) \
 	X(docs) \
 	X(fault_types) \
-	X(demo)
+	X(demo) \
+	X(predict) \
+	X(sockdiag)
 
 /* clang-format on */
 
