@@ -20,6 +20,8 @@ static void version(struct call *c);
 const struct route native_routes[] = {
 	{ GET, "/healthz", healthz, "the process answers", .answers = "200 text" },
 	{ GET, "/readyz", readyz, "every proxy accepts", .answers = "200 text, 503" },
+	{ GET, "/metrics", native_metrics, "counters, as Prometheus reads them",
+	    .answers = "200 text" },
 	{ GET, "/v1/version", version, "what runs here, and how well it can be silent",
 	    .answers = "200 Version" },
 	{ GET, "/v1/openapi.json", native_openapi, "this description", .answers = "200 OpenAPI" },
@@ -89,7 +91,8 @@ bool native_is_probe(const char *path)
 
 bool native_owns(const char *path)
 {
-	return begins(path, "/v1/") || !strcmp(path, "/v1") || native_is_probe(path);
+	return begins(path, "/v1/") || !strcmp(path, "/v1") || !strcmp(path, "/metrics") ||
+	       native_is_probe(path);
 }
 
 /* --- health --- */
@@ -144,6 +147,11 @@ static void event_came(void *arg, const struct timeline_line *line, const json_t
 	native_wait_came(n, line, fields);
 }
 
+static bool is_there(void *arg, const char *proxy)
+{
+	return config_find_proxy(arg, proxy);
+}
+
 /* How late this comes is how busy the loop is. */
 static void tick_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -152,6 +160,7 @@ static void tick_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	meter_tick(&n->meter, mono_now_ns());
+	meter_forget(&n->meter, n->control->config->n_proxies, is_there, n->control->config);
 	if (++n->ticks % KEEPALIVE_TICKS == 0)
 		native_events_tick(n);
 	event_add(n->tick, &next);

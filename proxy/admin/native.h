@@ -114,6 +114,10 @@ void native_reload(struct call *c);
 json_t *openapi_json(const struct route *const *tables); /* NULL: no memory */
 void native_openapi(struct call *c);
 
+/* --- metrics.c --- */
+
+void native_metrics(struct call *c);
+
 /* --- native_wait.c --- */
 
 extern const struct field native_wait_query[];
