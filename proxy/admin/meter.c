@@ -97,6 +97,25 @@ void meter_count(struct meter *m, enum event_id id, const json_t *fields)
 	}
 }
 
+void meter_forget(
+    struct meter *m, size_t known, bool (*is_there)(void *arg, const char *proxy), void *arg)
+{
+	json_t *const groups[] = { m->ended, m->connect, m->dropped };
+	const char *proxy;
+	json_t *value;
+	void *next;
+
+	for (size_t i = 0; i < 3; i++) {
+		if (json_object_size(groups[i]) <= known)
+			continue;
+		json_object_foreach_safe(groups[i], next, proxy, value)
+		{
+			if (!is_there(arg, proxy))
+				json_object_del(groups[i], proxy);
+		}
+	}
+}
+
 void meter_tick(struct meter *m, int64_t now_ns)
 {
 	m->lag_ns = now_ns > m->due_ns ? now_ns - m->due_ns : 0;

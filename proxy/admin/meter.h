@@ -19,6 +19,9 @@ struct meter {
 bool meter_init(struct meter *m); /* false: no memory */
 void meter_free(struct meter *m);
 void meter_count(struct meter *m, enum event_id id, const json_t *fields);
+/* Forgets the proxies that are gone, once there are more than the `known` that are there. */
+void meter_forget(
+    struct meter *m, size_t known, bool (*is_there)(void *arg, const char *proxy), void *arg);
 void meter_tick(struct meter *m, int64_t now_ns); /* each METER_TICK_NS */
 
 #define METER_TICK_NS INT64_C(1000000000)

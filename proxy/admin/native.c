@@ -20,8 +20,28 @@ static void version(struct call *c);
 const struct route native_routes[] = {
 	{ GET, "/healthz", healthz, "the process answers", .answers = "200 text" },
 	{ GET, "/readyz", readyz, "every proxy accepts", .answers = "200 text, 503" },
+	{ GET, "/metrics", native_metrics, "counters, as Prometheus reads them",
+	    .answers = "200 text" },
 	{ GET, "/v1/version", version, "what runs here, and how well it can be silent",
 	    .answers = "200 Version" },
+	{ GET, "/v1/openapi.json", native_openapi, "this description", .answers = "200 OpenAPI" },
+	{ GET, "/v1/config", native_config, "all values that hold now",
+	    .query = native_config_query, .answers = "200 Config, 400" },
+	{ POST, "/v1/reload", native_reload,
+	    "reads the configuration file again, as SIGHUP does: what is not in it goes",
+	    .answers = "200 Reloaded, 400" },
+	{ GET, "/v1/hosts", native_hosts_list, "all hosts, and whether they have power",
+	    .answers = "200 Hosts" },
+	{ POST, "/v1/hosts", native_hosts_create, "a new host, for proxies to come",
+	    .body = "NewHost", .answers = "201 Host, 400, 409" },
+	{ POST, "/v1/hosts/{host}/power_off", native_hosts_power_off,
+	    "its power fails, for a time or until power_on", .body = "PowerOff",
+	    .answers = "200 Fault, 400, 404, 409, 422" },
+	{ POST, "/v1/hosts/{host}/power_on", native_hosts_power_on, "its power is back: it boots",
+	    .answers = "200 Lifted, 404, 409" },
+	{ POST, "/v1/partitions", native_partitions_create,
+	    "cuts hosts off from each other, each of a from each of b", .body = "NewPartition",
+	    .answers = "201 Partitioned, 400, 404, 422" },
 	{ GET, "/v1/proxies", native_proxies_list, "all proxies", .answers = "200 Proxies" },
 	{ POST, "/v1/proxies", native_proxies_create,
 	    "a new proxy; its faults strike before the first accept", .body = "NewProxy",
@@ -54,6 +74,8 @@ const struct route native_routes[] = {
 	{ GET, "/v1/events", native_events,
 	    "what happened, a JSON object a line; live as server-sent events",
 	    .query = native_events_query, .answers = "200 events, 400, 503" },
+	{ GET, "/v1/wait", native_wait, "answers when something has happened",
+	    .query = native_wait_query, .answers = "200 Waited, 400, 404, 408 Waited, 503" },
 	{ .path = NULL },
 };
 
@@ -69,7 +91,8 @@ bool native_is_probe(const char *path)
 
 bool native_owns(const char *path)
 {
-	return begins(path, "/v1/") || !strcmp(path, "/v1") || native_is_probe(path);
+	return begins(path, "/v1/") || !strcmp(path, "/v1") || !strcmp(path, "/metrics") ||
+	       native_is_probe(path);
 }
 
 /* --- health --- */
@@ -121,6 +144,12 @@ static void event_came(void *arg, const struct timeline_line *line, const json_t
 	feed_add(&n->feed, line);
 	meter_count(&n->meter, line->id, fields);
 	native_events_came(n);
+	native_wait_came(n, line, fields);
+}
+
+static bool is_there(void *arg, const char *proxy)
+{
+	return config_find_proxy(arg, proxy);
 }
 
 /* How late this comes is how busy the loop is. */
@@ -131,6 +160,7 @@ static void tick_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	meter_tick(&n->meter, mono_now_ns());
+	meter_forget(&n->meter, n->control->config->n_proxies, is_there, n->control->config);
 	if (++n->ticks % KEEPALIVE_TICKS == 0)
 		native_events_tick(n);
 	event_add(n->tick, &next);
@@ -142,7 +172,8 @@ static bool start(struct native *n)
 
 	n->tick = event_new(n->control->relay->base, -1, 0, tick_due, n);
 	return feed_init(&n->feed, n->control->timeline->seq + 1) && meter_init(&n->meter) &&
-	       native_events_init(n) && n->tick && !event_add(n->tick, &soon);
+	       native_events_init(n) && native_wait_init(n) && n->tick &&
+	       !event_add(n->tick, &soon);
 }
 
 struct native *native_new(
@@ -171,6 +202,7 @@ void native_free(struct native *n)
 		return;
 	n->control->timeline->reader = NULL;
 	native_events_free(n);
+	native_wait_free(n);
 	if (n->tick)
 		event_free(n->tick);
 	feed_free(&n->feed);

@@ -22,6 +22,7 @@ struct native {
 	struct event *tick;
 	uint64_t ticks;
 	struct streams *streams; /* native_events.c */
+	struct waits *waits;     /* native_wait.c */
 };
 
 extern const struct route native_routes[];
@@ -92,6 +93,39 @@ void native_events_came(struct native *n); /* the feed has one more */
 void native_events_tick(struct native *n); /* now and then */
 bool native_events_init(struct native *n);
 void native_events_free(struct native *n);
+
+/* --- native_hosts.c --- */
+
+void native_hosts_list(struct call *c);
+void native_hosts_create(struct call *c);
+void native_hosts_power_off(struct call *c);
+void native_hosts_power_on(struct call *c);
+void native_partitions_create(struct call *c);
+
+/* --- native_config.c --- */
+
+extern const struct field native_config_query[];
+
+void native_config(struct call *c);
+void native_reload(struct call *c);
+
+/* --- openapi.c --- */
+
+json_t *openapi_json(const struct route *const *tables); /* NULL: no memory */
+void native_openapi(struct call *c);
+
+/* --- metrics.c --- */
+
+void native_metrics(struct call *c);
+
+/* --- native_wait.c --- */
+
+extern const struct field native_wait_query[];
+
+void native_wait(struct call *c);
+void native_wait_came(struct native *n, const struct timeline_line *line, const json_t *fields);
+bool native_wait_init(struct native *n);
+void native_wait_free(struct native *n);
 
 /* --- native_sessions.c --- */
 

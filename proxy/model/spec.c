@@ -55,6 +55,9 @@ const struct field settings_fields[] = {
 
 const struct field host_fields[] = {
 	{ ROW(struct host_spec, title, "title", FIELD_TEXT), .help = "free text for people" },
+	{ ROW(struct host_spec, address, "address", FIELD_CIDR),
+	    .help = "address or range that what runs on the host connects from, for partitions "
+		    "between hosts" },
 	{ .key = NULL },
 };
 

@@ -48,7 +48,8 @@ struct settings {
 struct host_spec {
 	char *name;
 	struct where where;
-	char *title; /* free text for people; NULL: none */
+	char *title;         /* free text for people; NULL: none */
+	struct cidr address; /* where its own clients come from; family 0: not known */
 };
 
 /* [proxy NAME] */

@@ -22,6 +22,7 @@ struct unit {
 static const struct unit units[] = {
 	[FIELD_DURATION] = { "ms", NS_PER_MS },
 	[FIELD_SIZE] = { "B", 1 },
+	[FIELD_RATE] = { "KB/s", 1000 },
 	[FIELD_COUNT] = { "", 1 },
 	[FIELD_NAMES] = { NULL, 0 }, /* the last kind */
 };
@@ -162,6 +163,8 @@ static const char *want_number(const struct place *p, const char *want)
 		return "a whole number of microseconds, 0 or more";
 	if (p->field->kind == FIELD_SIZE)
 		return bytes;
+	if (p->field->kind == FIELD_RATE)
+		return "a whole number of KB/s, 0 or more";
 	return want ? want : "a whole number, 0 or more";
 }
 
@@ -194,6 +197,40 @@ static bool set_one(
 	return false;
 }
 
+/* "key=value key=value" of a preset that is part of the program: for keys that are not given. */
+static void set_settings(struct fault_spec *f, const json_t *attributes, char *settings)
+{
+	char buf[TEXT_MAX], *save = NULL;
+
+	for (char *key = strtok_r(settings, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
+		char *equals = strchrnul(key, '=');
+		const struct field *row;
+
+		if (*equals)
+			*equals++ = '\0';
+		row = field_find(f->type->params, key);
+		if (row && !json_object_get(attributes, key))
+			field_parse(row, &f->params, equals, buf, sizeof(buf));
+	}
+}
+
+/* One that is not known is found by whoever reads the attribute itself. */
+static void set_preset(struct fault_spec *f, const json_t *attributes)
+{
+	const char *chosen = json_string_value(json_object_get(attributes, "preset"));
+	const struct preset *p = f->type->presets;
+	char *settings;
+
+	while (chosen && p && p->name && strcmp(p->name, chosen) != 0)
+		p++;
+	if (!chosen || !p || !p->name)
+		return;
+	settings = strdup(p->settings);
+	if (settings)
+		set_settings(f, attributes, settings);
+	free(settings);
+}
+
 bool spec_json_set_attributes(
     struct fault_spec *f, const json_t *attributes, char *err, size_t size)
 {
@@ -206,11 +243,15 @@ bool spec_json_set_attributes(
 		snprintf(err, size, "attributes: expected an object");
 		return false;
 	}
+	set_preset(f, attributes);
 	json_object_foreach((json_t *)(uintptr_t)attributes, name, value)
 	{
 		if (!set_one(f, name, value, err, size))
 			return false;
 	}
+	/* What it acts as may be another type now, which has other sides. */
+	if (!json_object_get(attributes, "side") && !(fault_spec_acts(f)->sides & 1u << f->side))
+		f->side = fault_spec_side_initial(f);
 	return true;
 }
 
@@ -242,6 +283,7 @@ static int *direction_of(const struct fault_spec *f)
 const char *spec_json_set_stream(struct fault_spec *f, const char *stream)
 {
 	bool up = stream && !strcasecmp(stream, "upstream"), classic = find_classic(f->type);
+	unsigned sides = fault_spec_acts(f)->sides;
 	int *direction = direction_of(f);
 
 	if (stream && !up && strcasecmp(stream, "downstream") != 0)
@@ -250,9 +292,9 @@ const char *spec_json_set_stream(struct fault_spec *f, const char *stream)
 		return NULL; /* as the type has it */
 	if (direction)
 		*direction = up ? DIRECTION_UPSTREAM : DIRECTION_DOWNSTREAM;
-	else if (up && !(f->type->sides & 1 << SIDE_CLIENT) && f->type->sides & 1 << SIDE_SERVER)
+	else if (up && !(sides & 1 << SIDE_CLIENT) && sides & 1 << SIDE_SERVER)
 		return "stream was invalid, this type acts on downstream alone";
-	else if (f->type->sides & 1u << (up ? SIDE_CLIENT : SIDE_SERVER))
+	else if (sides & 1u << (up ? SIDE_CLIENT : SIDE_SERVER))
 		f->side = up ? SIDE_CLIENT : SIDE_SERVER;
 	return NULL;
 }
@@ -350,7 +392,7 @@ static json_t *attributes_json(const struct fault_spec *spec)
 	field_defaults(fault_fields, &plain);
 	field_defaults(f->type->params, &plain.params);
 	/* The stream tells the side, where it is one of two. */
-	if (f->side == SIDE_BOTH && f->type->sides != 1 << SIDE_BOTH)
+	if (f->side == SIDE_BOTH && fault_spec_acts(f)->sides != 1 << SIDE_BOTH)
 		plain.side = SIDE_SERVER;
 	else
 		plain.side = f->side;

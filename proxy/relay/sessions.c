@@ -87,6 +87,11 @@ int64_t session_opened_ns(const struct session *s)
 	return s->opened_ns;
 }
 
+bool session_is_dead(const struct session *s)
+{
+	return s->state == SESSION_DEAD;
+}
+
 bool session_has_talked(const struct session *s)
 {
 	return s->flows[FLOW_UPSTREAM].bytes && s->flows[FLOW_DOWNSTREAM].bytes;

@@ -38,6 +38,7 @@ int64_t session_opened_ns(const struct session *s);
 /* The proxy's newest session that is open, the one before it; NULL: none. */
 struct session *proxy_newest_session(struct proxy *p);
 struct session *session_before(struct session *s);
+bool session_is_dead(const struct session *s); /* SESSION_DEAD */
 /* Bytes have gone both ways. */
 bool session_has_talked(const struct session *s);
 /* The client's address without its port. Returns buf (ADDR_TEXT_MAX). */

@@ -3,10 +3,11 @@
 Where the answer here is another one, the test's name or a comment says so.
 """
 import re
+import socket
 
 import pytest
 
-from api import dial, echoes
+from api import dial, echoes, wait_until
 
 ALL_ROUTES = [
     ("GET", "/proxies"), ("POST", "/proxies"), ("POST", "/populate"), ("POST", "/reset"),
@@ -22,7 +23,7 @@ PATHS = sorted({path for _, path in ALL_ROUTES})
 # --- HTTP in general ---
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/proxies/", "/proxies/p/", "/proxies/p/toxics/",
-                                  "/proxies/p/toxics/t/x", "/Proxies", "/metrics"])
+                                  "/proxies/p/toxics/t/x", "/Proxies"])
 def test_unknown_paths(api, path):
     answer = api.get(path)
     assert (answer.status, answer.body) == (404, b"404 page not found\n")
@@ -187,8 +188,12 @@ def test_addresses_that_cannot_be_had(api, listen, said):
     assert api.get("/proxies").json == {}
 
 
-def test_an_address_in_use(api):
+@pytest.mark.parametrize("asked", ["a free port", "a port"])
+def test_an_address_in_use(api, asked):
     taken = api.proxy("first")["listen"]
+    if asked == "a port":
+        api.delete("/proxies/first")
+        api.proxy("first", listen=taken)
     said = f"listen tcp {taken}: bind: address already in use"
     for listen in [taken, taken.replace("127.0.0.1", "localhost")]:
         answer = api.post("/proxies", {"name": "p", "listen": listen, "upstream": "localhost:1"})
@@ -252,8 +257,9 @@ def test_an_update_that_fails_changes_nothing(api, echo):
         "address nonsense: missing port in address"
 
 
-def test_disable_and_enable_on_the_same_port(api, echo):
-    before = api.proxy(upstream=echo.address)
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", ":0", "[::1]:0"])
+def test_disable_and_enable_on_the_same_port(api, echo, listen):
+    before = api.proxy(listen=listen, upstream=echo.address)
     client = dial(before["listen"])
     assert echoes(client)
     for _ in range(2):
@@ -411,6 +417,39 @@ def test_remove_a_toxic(api):
         assert (answer.status, answer.error) == (404, "toxic not found")
 
 
+CLASSIC = {  # in the order in which they are told
+    "latency": {"latency": 120, "jitter": 30}, "bandwidth": {"rate": 1000},
+    "slow_close": {"delay": 500}, "timeout": {"timeout": 3000}, "reset_peer": {"timeout": 40},
+    "slicer": {"average_size": 64, "size_variation": 32, "delay": 250},
+    "limit_data": {"bytes": 1 << 20}, "noop": {}}
+
+
+@pytest.mark.parametrize("type_", CLASSIC)
+@pytest.mark.parametrize("stream", ["upstream", "downstream"])
+def test_classic_toxics(api, type_, stream):
+    api.proxy()
+    attributes = CLASSIC[type_]
+    answer = api.post("/proxies/p/toxics", {"type": type_, "stream": stream,
+                                            "attributes": attributes})
+    assert answer.status == 200, answer
+    name = f"{type_}_{stream}"
+    assert answer.json == {"attributes": attributes, "name": name, "type": type_,
+                           "stream": stream, "toxicity": 1}
+    assert list(answer.json["attributes"]) == list(attributes)
+    for key in attributes:
+        changed = api.patch(f"/proxies/p/toxics/{name}", {"attributes": {key: 77}}).json
+        attributes = {**attributes, key: 77}
+        assert changed["attributes"] == attributes
+        for wrong in [-1, 1.5, "77", True, [], 2 ** 63 - 1]:
+            answer = api.patch(f"/proxies/p/toxics/{name}", {"attributes": {key: wrong}})
+            if wrong == 2 ** 63 - 1 and answer.status == 200:
+                continue  # of bytes there may be as many
+            assert answer.status == 400 and key in answer.error or type_ in ("slicer", "slow_close")
+        attributes = api.get(f"/proxies/p/toxics/{name}").json["attributes"]
+    plain = api.toxic(type=type_, name="plain")["attributes"]
+    assert list(plain) == list(CLASSIC[type_])
+
+
 # --- populate and reset ---
 
 def test_populate(api):
@@ -534,15 +573,22 @@ def test_reset(api, echo):
     assert echoes(client)
 
 
-def test_a_reset_that_fails_changes_nothing(api):
+def test_a_reset_that_fails_changes_nothing(deadpeer):
     """Toxiproxy resets some of them."""
+    api = deadpeer.api
+    off = api.proxy("off")["listen"]
+    api.patch("/proxies/off", {"enabled": False})
     first = api.proxy("first")
     api.toxic("first")
+    files = deadpeer.open_files()
     api.proxy("second", listen=first["listen"], enabled=False)
     answer = api.post("/reset")
     assert answer.status == 500
     assert answer.error == f"listen tcp {first['listen']}: bind: address already in use"
     assert len(api.get("/proxies/first/toxics").json) == 1
+    with socket.socket() as s:  # nor is the port taken of one that could have been enabled
+        s.bind(("127.0.0.1", int(off.rsplit(":", 1)[1])))
+    wait_until(lambda: deadpeer.open_files() <= files, what="no descriptor is left behind")
 
 
 def test_version(api):

@@ -2,18 +2,28 @@
 import json
 import urllib.parse
 
+import openapi
 from api import wait_until
 
 
 class V1:
+    described = None
+
     def __init__(self, api):
         self.api = api
+
+    def document(self):
+        """The API's own description: every answer is held to it."""
+        if not V1.described:
+            V1.described = self.api.get("/v1/openapi.json").json
+        return V1.described
 
     def call(self, method, path, body=None, status=None, query=None, **headers):
         """The JSON of an answer of 2xx, or of the status that is expected."""
         if query:
             path += "?" + urllib.parse.urlencode(query)
         answer = self.api.call(method, "/v1" + path, body, **headers)
+        openapi.check_answer(self.document(), method, "/v1" + path, answer)
         assert answer.headers["content-type"] == "application/json", answer
         told = json.loads(answer.body)
         if status is None:
