@@ -50,11 +50,6 @@ static const struct flag for_flags[] = {
 	{ NULL },
 };
 
-static const struct flag host_create_flags[] = {
-	{ "title", 0, "TEXT", "what people call it", .member = "title" },
-	{ NULL },
-};
-
 static const struct flag sessions_flags[] = {
 	{ "proxy", 0, "PROXY", "those of this proxy alone", .query = "proxy" },
 	{ "state", 0, "STATE", "those in this state alone", states, .query = "state" },
@@ -193,14 +188,15 @@ const struct command commands[] = {
 	    N_ARGS(1, 1), .takes = { ARG_HOST }, .example = "host on db1",
 	    POST = "/v1/hosts/{1}/power_on", .body = body_host, .quiet = "lifted",
 	    .done = "host {1} has power again: {lifted} is lifted" },
-	{ "host create", { NULL }, "a new host, for proxies to come", .args = "HOST", N_ARGS(1, 1),
-	    .flags = host_create_flags, .example = "host create db2 --title 'the replica'",
+	{ "host create", { NULL }, "a new host, for proxies to come",
+	    .args = "HOST [KEY=VALUE...]", .more = "Keys are those of [host] in deadpeer.ini(5).",
+	    N_ARGS(1, -1), .example = "host create db2 title='the replica' address=10.0.0.7",
 	    POST = "/v1/hosts", .body = body_host, .quiet = "name", .done = "host {1} is there" },
 	{ "partition", { NULL }, "cut groups of hosts off from each other", .args = "A,B C,D",
 	    .more = "Their clients are known by the key address of [host].",
 	    N_ARGS(2, 2), .takes = { ARG_HOST, ARG_HOST }, .flags = for_flags,
 	    .example = "partition web1,web2 db1 --for 30s", POST = "/v1/partitions",
-	    .body = body_partition, .done = "{1} and {2} are cut off from each other" },
+	    .body = body_partition, .quiet = "name", .done = "{1} and {2} are cut off from each other" },
 
 	{ "sessions", { NULL }, "the connections through it", .flags = sessions_flags,
 	    .example = "sessions --proxy redis --state open", GET = "/v1/sessions",

@@ -181,6 +181,8 @@ static void offer_pairs(const struct typing *t)
 
 	if (!strcmp(name, "create") || !strcmp(name, "set"))
 		offer_keys(t, proxy_fields);
+	else if (!strcmp(name, "host create"))
+		offer_keys(t, host_fields);
 	else if (!strcmp(name, "fault add") && ops)
 		offer_keys(t, ops->type.params), offer_keys(t, fault_fields);
 	else if (!strcmp(name, "fault set"))

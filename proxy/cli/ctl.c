@@ -21,26 +21,41 @@ bool ctl_wrong(const struct ctl *c, const char *fmt, ...)
 
 /* --- what the server says --- */
 
-/* The sentence of an error's body; it comes from outside, so controls are taken out of it. */
+static void tell_error(const struct ctl *c, const json_t *error)
+{
+	char text[CELL_MAX]; /* from outside: without control characters */
+
+	fprintf(stderr, "%s: %s\n", c->called, ctl_value(text, sizeof(text), "error", error));
+}
+
+/* What the body says of itself: a sentence, or several, as a file can earn. False: nothing. */
+static bool tell_errors(const struct ctl *c, const json_t *o)
+{
+	const json_t *error = json_object_get(o, "error"), *all = json_object_get(o, "errors");
+
+	for (size_t i = 0; i < json_array_size(all); i++)
+		tell_error(c, json_array_get(all, i));
+	if (!json_array_size(all) && json_is_string(error))
+		tell_error(c, error);
+	return json_array_size(all) || json_is_string(error);
+}
+
 static void tell_refusal(const struct ctl *c, const struct request *r, const struct answer *a)
 {
 	json_t *o = json_loads(a->body, JSON_DISABLE_EOF_CHECK, NULL);
-	const json_t *error = json_object_get(o, "error");
-	char text[CELL_MAX];
+	bool told = tell_errors(c, o);
 
-	if (json_is_string(error))
-		fprintf(
-		    stderr, "%s: %s\n", c->called, ctl_value(text, sizeof(text), "error", error));
-	else if (a->status == 404 || a->status == 405)
+	if (!told && (a->status == 404 || a->status == 405))
 		fprintf(stderr,
 		    "%s: %s knows no %s %s: is it an older deadpeer, or something else?\n",
 		    c->called, c->server.text, r->method, r->path);
-	else
+	else if (!told)
 		fprintf(stderr, "%s: %s answered with status %d\n", c->called, c->server.text,
 		    a->status);
 	if (a->status == 401)
-		fprintf(stderr, "Give the server's token with --admin-token-file FILE or "
-				"DEADPEER_ADMIN_TOKEN.\n");
+		fputs("Give the server's token with --admin-token-file FILE or "
+		      "DEADPEER_ADMIN_TOKEN.\n",
+		    stderr);
 	json_decref(o);
 }
 

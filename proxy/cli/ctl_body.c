@@ -92,7 +92,7 @@ bool body_host(const struct ctl *c, json_t *body)
 {
 	if (strcmp(c->command->name, "host create") == 0)
 		json_object_set_new(body, "name", json_string(c->argv[0]));
-	return ctl_add_flags(c, body);
+	return ctl_add_flags(c, body) && ctl_add_pairs(c, body, 1);
 }
 
 static json_t *names(const char *list)

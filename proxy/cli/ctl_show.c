@@ -34,7 +34,8 @@ static const struct shown session_columns[] = {
 	{ NULL, NULL },
 };
 static const struct shown host_columns[] = {
-	{ "HOST", "name" }, { "POWER", "power" }, { "TITLE", "title" }, { "PROXIES", "proxies" },
+	{ "HOST", "name" }, { "POWER", "power" }, { "ADDRESS", "address" }, { "TITLE", "title" },
+	{ "PROXIES", "proxies" },
 	{ NULL, NULL },
 };
 /* clang-format on */
