@@ -239,11 +239,19 @@ static void offer_flags_of_main(const struct typing *t)
 
 /* --- what may stand here --- */
 
+/* Is this the first row whose name begins with these letters, blank included? */
+static bool is_first(const struct command *row, size_t n)
+{
+	const struct command *c = commands;
+
+	while (strncmp(c->name, row->name, n) != 0)
+		c++;
+	return c == row;
+}
+
 /* Each first word once: those of groups have no help of their own. */
 static void offer_commands(const struct typing *t)
 {
-	const char *last = "";
-
 	for (const struct command *c = commands; c->name; c++) {
 		size_t n = strcspn(c->name, " ");
 		char word[32];
@@ -251,9 +259,8 @@ static void offer_commands(const struct typing *t)
 		snprintf(word, sizeof(word), "%.*s", (int)n, c->name);
 		if (!c->name[n])
 			offer(t, word, c->help);
-		else if (strncmp(last, c->name, n + 1) != 0)
+		else if (is_first(c, n + 1))
 			offer(t, word, "more words follow");
-		last = c->name;
 	}
 }
 
