@@ -245,6 +245,13 @@ void conns_release(struct conns *c, struct evhttp_connection *evcon)
 	conn->active_ns = mono_now_ns();
 }
 
+/* evhttp_connection_incoming_fail() */
+void conns_forget(struct evhttp_request *req)
+{
+	if (!evhttp_request_get_connection(req))
+		evhttp_request_free(req);
+}
+
 void conns_drop(struct conns *c, struct evhttp_connection *evcon)
 {
 	if (find(c, evcon))

@@ -96,7 +96,10 @@ static void stream_free(struct stream_out *s)
 
 static void stream_gone(void *arg)
 {
-	stream_free(arg);
+	struct stream_out *s = arg;
+
+	conns_forget(s->req);
+	stream_free(s);
 }
 
 static void chunk_left(struct evhttp_connection *evcon, void *arg);

@@ -46,10 +46,14 @@ static json_t *values_json(const struct fault_spec *s)
 /* Until its state changes by itself; null: it does not. */
 static json_t *remaining_json(const struct fault *f)
 {
-	int64_t left = f->timer.node.at_ns - mono_now_ns();
+	const struct heap_node *at = &f->timer.node, *cap = &f->cap.node;
+	int64_t left;
 
-	if (!f->timer.node.index)
+	if (!at->index || (cap->index && cap->at_ns < at->at_ns))
+		at = cap;
+	if (!at->index)
 		return json_null();
+	left = at->at_ns - mono_now_ns();
 	return json_integer(left > 0 ? left : 0);
 }
 
@@ -57,7 +61,7 @@ json_t *native_fault_json(const struct control *c, const struct fault_spec *s)
 {
 	const struct fault *f = engine_find(&c->relay->engine, s->name);
 	enum fault_state state = f ? f->state : FAULT_OVER;
-	bool acts = state == FAULT_ACTIVE || state == FAULT_TAIL;
+	bool acts = state >= FAULT_ACTIVE && state <= FAULT_TAIL;
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "name", s->name, "type",
 	    s->type->name, "state", fault_state_names[state], "grade",
 	    grade_names[f ? f->grade : GRADE_REFUSED], "side", side_names[s->side], "proxies",

@@ -296,7 +296,10 @@ static void wait_free(struct wait *w)
 
 static void wait_gone(void *arg)
 {
-	wait_free(arg);
+	struct wait *w = arg;
+
+	conns_forget(w->req);
+	wait_free(w);
 }
 
 static void wait_answer(struct wait *w)

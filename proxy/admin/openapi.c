@@ -252,10 +252,11 @@ static json_t *content_json(const char *schema, size_t len)
 /* "201 Proxy, 400": statuses; those without a schema tell an Error. */
 static json_t *responses_json(const char *text)
 {
-	json_t *all = json_object();
+	json_t *all;
 
 	if (!text)
 		return json_pack("{s:{s:s}}", "default", "description", "as Toxiproxy has it");
+	all = json_object();
 	while (*text) {
 		size_t len = strcspn(text, ",");
 		size_t name = len > 4 ? len - 4 : 0;

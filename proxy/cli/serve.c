@@ -99,6 +99,7 @@ static void log_level_from(struct serve *s)
 	s->log.format = set->log_format;
 	s->relay->splice = set->splice;
 	s->relay->engine.observe_interval_ns = set->observe_interval_ns;
+	s->relay->engine.max_fault_ns = set->max_fault_duration_ns;
 	s->relay->engine.buffer_bytes = set->buffer;
 	s->relay->engine.buffer_total = set->buffer_total;
 }

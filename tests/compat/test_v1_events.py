@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from api import dial, echoes, wait_until
+from api import BINARY, dial, wait_until
 from v1 import V1
 
 
@@ -122,7 +122,8 @@ def test_a_slow_reader_is_let_go_and_holds_up_nobody(v1, deadpeer):
         sent += 4
     assert deadpeer.open_files() == files - 1, "let go"
     assert sent >= 10000, "not before the feed forgot"
-    assert deadpeer.resident_kib() - before < 30000
+    if "address" not in BINARY:  # its allocator keeps what was freed
+        assert deadpeer.resident_kib() - before < 30000
     connection.close()
     slow.close()
 
