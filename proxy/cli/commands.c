@@ -79,6 +79,11 @@ static const struct flag wait_flags[] = {
 	{ NULL },
 };
 
+static const struct flag top_flags[] = {
+	{ "interval", 0, "DURATION", "how often it looks; default 1s" },
+	{ NULL },
+};
+
 static const struct flag toxic_add_flags[] = {
 	{ "type", 't', "TYPE", "a toxic's or a fault's type", .required = true },
 	{ "name", 'n', "NAME", "default TYPE_STREAM" },
@@ -217,6 +222,8 @@ const struct command commands[] = {
 	            "or recovered (bytes both ways after a fault); or of a fault: armed, active, fired, lifted.\n"
 	            "Exit status 1: not within the timeout.",
 	    .example = "wait closed --proxy redis --timeout 30s", .run = run_wait },
+	{ "top", { NULL }, "all of it, live on the screen; q ends it", .flags = top_flags,
+	    .example = "top", .run = run_top },
 
 	{ "reload", { NULL }, "read the configuration file again, as SIGHUP does",
 	    .example = "reload", POST = "/v1/reload", .show = show_members },

@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include <jansson.h>
+#include <stdio.h>
 
 #define CTL_VALUES 64
 
@@ -111,6 +112,9 @@ int run_wait(struct ctl *c);
 int run_config(struct ctl *c);
 
 /* --- ctl_events.c, top.c --- */
+
+/* A record of the timeline as a line. */
+void ctl_print_event(FILE *out, json_t *record);
 
 int run_events(struct ctl *c);
 int run_top(struct ctl *c);

@@ -19,28 +19,28 @@ static bool is_common(const char *key)
 	return false;
 }
 
-static void print_fields(json_t *record)
+static void print_fields(FILE *out, json_t *record)
 {
 	const char *key;
 	json_t *value;
 	char text[CELL_MAX];
 
-	json_object_foreach(record, key, value) if (!is_common(key))
-	    printf(" %s=%s", key, ctl_value(text, sizeof(text), key, value));
+	json_object_foreach(record, key, value) if (!is_common(key)) fprintf(
+	    out, " %.*s=%s", ctl_key_length(key), key, ctl_value(text, sizeof(text), key, value));
 }
 
 /* "2026-11-22T12:00:00.000000Z" is 12:00:00.000, by UTC. */
-static void print_record(json_t *record)
+void ctl_print_event(FILE *out, json_t *record)
 {
 	char event[CELL_MAX];
 	const char *wall = json_string_value(json_object_get(record, "wall"));
 
-	printf("%8" JSON_INTEGER_FORMAT "  %.12s  %-16s ",
+	fprintf(out, "%8" JSON_INTEGER_FORMAT "  %.12s  %-16s ",
 	    json_integer_value(json_object_get(record, "seq")),
 	    wall && strlen(wall) > 23 ? wall + 11 : "-",
 	    ctl_value(event, sizeof(event), "event", json_object_get(record, "event")));
-	print_fields(record);
-	putchar('\n');
+	print_fields(out, record);
+	fputc('\n', out);
 }
 
 static bool line_came(void *arg, const char *line)
@@ -57,7 +57,7 @@ static bool line_came(void *arg, const char *line)
 	if (c->json)
 		puts(line);
 	else if (record && !c->quiet)
-		print_record(record);
+		ctl_print_event(stdout, record);
 	json_decref(record);
 	return !ferror(stdout) && !(ctl_flag(c, "follow") && fflush(stdout));
 }
@@ -65,7 +65,7 @@ static bool line_came(void *arg, const char *line)
 int run_events(struct ctl *c)
 {
 	bool follow = ctl_flag(c, "follow");
-	char *path = ctl_path(c, follow ? "/v1/events?follow=1" : "/v1/events");
+	char *path = ctl_path(c, follow ? "/v1/events?follow=yes" : "/v1/events");
 	const struct request r = { .method = "GET",
 		.path = path,
 		.limit_s = follow ? -1 : 0,
