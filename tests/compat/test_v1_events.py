@@ -1,6 +1,7 @@
 """Events through the native API: those that are kept, and live."""
 import http.client
 import json
+import resource
 import socket
 import threading
 import time
@@ -128,13 +129,23 @@ def test_a_slow_reader_is_let_go_and_holds_up_nobody(v1, deadpeer):
     slow.close()
 
 
-def test_many_at_once_reach_a_reader(v1, deadpeer, echo):
+@pytest.fixture
+def many_files():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 16000:
+        pytest.skip(f"this needs 16,000 descriptors, the limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_many_at_once_reach_a_reader(v1, deadpeer, many_files):
     """More events than the feed keeps, in one turn of the loop."""
     made = v1.proxy(upstream="builtin:discard")
-    n = 1500
+    n = 5200  # two events each
     clients = [dial(made["listen"]) for _ in range(n)]
     v1.sessions(1000)
-    wait_until(lambda: v1.get("/sessions", state="open", limit=1)["total"] == n)
+    wait_until(lambda: v1.get("/sessions", state="open", limit=1)["total"] == n, 30)
     stream = Stream(deadpeer.api)
     got = []
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from bulk import Drink, Pour, same
-from conftest import EVERYWHERE, ONCE, variants
+from conftest import EVERYWHERE, ONCE, namespaces, variants
 from peer import observe, wait_until
 
 MIB = 1 << 20
@@ -92,6 +92,7 @@ def test_bandwidth_over_time(world, rate, size):
     pour.join()
 
 
+@namespaces
 @TWICE
 def test_slow_close_delays_the_fin_alone(world):
     client, far = shaped(world, "slow_close", linger="500ms")
@@ -186,6 +187,7 @@ def test_bytes_to_an_end_that_was_reset_do_not_keep_it_busy(world):
 
 # ---- slicer, slow_drip, stall ----
 
+@namespaces
 @WIRES
 def test_slicer_is_seen_on_the_wire(world):
     client, far = shaped(world, "slicer", talk=False, average_size=40, size_variation=20,
@@ -199,6 +201,7 @@ def test_slicer_is_seen_on_the_wire(world):
     assert max(lengths) <= 60 and len(set(lengths)) > 3
 
 
+@namespaces
 @TWICE
 def test_slow_drip_keeps_its_beat(world):
     client, far = shaped(world, "slow_drip", talk=False, size=2, interval="40ms")
@@ -212,6 +215,7 @@ def test_slow_drip_keeps_its_beat(world):
         assert n * 0.04 - SLACK <= at - begin < n * 0.04 + 1
 
 
+@namespaces
 @TWICE
 def test_stall_stops_after_each_portion(world):
     client, far = shaped(world, "stall", talk=False, bytes=1000, pause="200ms")
@@ -243,6 +247,7 @@ def lengths_to_client(world, capture):
     return sum(p.length for p in said(world, capture))
 
 
+@namespaces
 @WIRES
 def test_limit_data_then_fin(world):
     client, far, capture = limited(world, "fin")
@@ -254,6 +259,7 @@ def test_limit_data_then_fin(world):
     world.deadpeer.wait_event("session.closed", reason="fault", fault="f", downstream_bytes=600)
 
 
+@namespaces
 @WIRES
 def test_limit_data_then_rst(world):
     client, far, capture = limited(world, "rst")
@@ -264,6 +270,7 @@ def test_limit_data_then_rst(world):
     assert "R" in packets[-1].flags and not any("F" in p.flags for p in packets)
 
 
+@namespaces
 @WIRES
 def test_limit_data_then_silent(world):
     client, far, capture = limited(world, "silent")
@@ -278,6 +285,7 @@ def test_limit_data_then_silent(world):
     assert far.recv(8) == b"anybody?"
 
 
+@namespaces
 @TWICE
 def test_limit_data_then_hang(world):
     client, far, _ = limited(world, "hang")
@@ -292,6 +300,7 @@ def test_limit_data_then_hang(world):
 
 # ---- timeout, reset_peer ----
 
+@namespaces
 @TWICE
 def test_timeout_throws_all_away_and_closes(world):
     client, far = shaped(world, "timeout", talk=False, timeout="300ms")
@@ -319,6 +328,7 @@ def test_timeout_lifted_goes_on_without_what_was_lost(world):
     client.exchange(far)
 
 
+@namespaces
 @WIRES
 def test_reset_peer_resets_idle_connections_older_than_itself(world):
     d = world.serve()
@@ -331,6 +341,16 @@ def test_reset_peer_resets_idle_connections_older_than_itself(world):
         assert 0.295 < (peer.history[0][1] - fired["mono_ns"]) / 1e9 < 2
     packets = said(world, capture, after=fired["mono_ns"])
     assert "R" in packets[0].flags and "F" not in packets[0].flags
+
+
+@namespaces
+@ONCE
+def test_reset_peer_at_once_while_the_upstream_is_dialled(world):
+    d = world.serve({"proxy nowhere": {"listen": world.listen_text(), "upstream": "10.9.2.99:1"}},
+                    faults={"f": {"type": "reset_peer"}})
+    assert world.connect_and_hear() == "ECONNRESET"
+    assert world.connect_and_hear("nowhere") == "ECONNRESET"
+    assert len(d.events("session.closed", reason="fault", fault="f")) == 2
 
 
 @ONCE
@@ -371,6 +391,7 @@ def test_corrupt_tells_the_bytes_that_differ(world):
 
 # ---- fin_race ----
 
+@namespaces
 @WIRES
 def test_fin_race_meets_the_request(world):
     d = world.serve(faults={"f": {"type": "fin_race", "after": "200ms"}})
@@ -433,23 +454,29 @@ def test_armed_updated_and_lifted_on_one_connection(world):
 
 
 @variants(("v4",), ("splice",), ("nobody",))
-def test_the_flow_goes_back_to_splice_by_itself(world):
-    """splice = on: each message goes through a pipe of the pool, which makes its first one for the first
-    message that is spliced."""
+def test_what_waits_is_in_pipes_that_go_back(world, pipes=3):
+    """splice = on: each message that waits has a pipe of its own; they go back to the pool, which has
+    enough of them for the flow once nothing shapes it any more."""
     d = world.serve(faults={"f": {"type": "latency", "latency": "1ms", "direction": "both"}})
     client, far = world.session()
-    before = d.open_files("pipe:")
     client.exchange(far)
-    assert d.open_files("pipe:") == before, "shaped bytes are copied"
     d.lift()
-    client.exchange(far)
-    assert d.open_files("pipe:") > before, "nothing shapes them any more"
-    spliced = d.open_files("pipe:")
+    d.strike("latency", latency="1h", direction="upstream")
+    sent = []
+
+    def another():
+        sent.append(client.send(b"x"))
+        return d.open_files("pipe:") >= 2 * pipes
+
+    wait_until(another, 10, "messages to wait in pipes")
+    d.lift()
+    assert far.recv(len(sent)) == b"x" * len(sent)
+    waited = d.open_files("pipe:")
     d.strike("latency", latency="30ms", direction="both")
-    assert one_way(client, far) >= 0.030
+    assert one_way(far, client) >= 0.030
     d.lift()
-    client.exchange(far)
-    assert d.open_files("pipe:") == spliced
+    assert min(one_way(far, client) for _ in range(5)) < 0.030
+    assert d.open_files("pipe:") == waited
 
 
 @EVERYWHERE

@@ -45,6 +45,7 @@ START_TEST(every_fault_ends)
 		ck_assert(!t->silent[leg] || t->ended[leg]);
 	ck_assert(!t->held || t->ended[LEG_CLIENT]);
 	ck_assert(LIST_EMPTY(&t->target.runs));
+	ck_assert_uint_eq(f->timer.node.index, 0);
 	fake_calls(w);
 	fake_until(w, 100);
 	ck_assert_str_eq(fake_calls(w), "");

@@ -855,6 +855,37 @@ START_TEST(any_three_keep_the_order_and_lose_nothing)
 }
 END_TEST
 
+/* ---- the ends of what they take ---- */
+
+START_TEST(no_accepted_value_crashes_or_spins)
+{
+	static const char *const extremes[] = {
+		"stall bytes=1 pause=1ms",
+		"stall bytes=1000GB pause=1d",
+		"slow_drip size=1 interval=1ms",
+		"slow_drip size=1000GB interval=1d",
+		"slicer average_size=1 size_variation=1MiB",
+		"slicer average_size=1MiB size_variation=1MiB pause=1d",
+		"slicer size_variation=1MiB",
+		"limit_data bytes=1000000GB",
+		"corrupt rate=0.00000000000001%",
+		"slow_close linger=1d",
+		"latency latency=1s jitter=1s distribution=pareto correlation=1",
+		"fin_race after=1d",
+	};
+	char text[301];
+
+	memset(text, 'x', 300);
+	text[300] = 0;
+	fake_arm(w, extremes[_i]);
+	SEND(DOWNSTREAM, text);
+	SEND(DOWNSTREAM, NULL);
+	fake_until(w, 3 * 86400);
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 300);
+	ck_assert_ptr_nonnull(strstr(fake_got(t, FLOW_DOWNSTREAM), ":FIN"));
+}
+END_TEST
+
 /* ---- what they do not take ---- */
 
 START_TEST(keys_that_mean_nothing_are_refused)
@@ -953,6 +984,7 @@ static void add_others(TCase *c)
 	ADD(race_lets_an_end_pass);
 	ADD(race_updated_sees_both_ways);
 	tcase_add_loop_test(c, any_three_keep_the_order_and_lose_nothing, 0, 60);
+	tcase_add_loop_test(c, no_accepted_value_crashes_or_spins, 0, 12);
 	tcase_add_loop_test(c, keys_that_mean_nothing_are_refused, 0, 13);
 }
 
