@@ -39,7 +39,7 @@ char *ctl_expand(const struct ctl *c, const char *template, const json_t *answer
 		size_t n = strcspn(at, "}");
 		const char *found;
 
-		if (*at != '{' || n >= sizeof(word)) {
+		if (*at != '{' || n >= sizeof(word) || !at[n]) {
 			fputc(*at, out);
 			continue;
 		}

@@ -54,6 +54,8 @@
 	X(fault_types) \
 	X(demo) \
 	X(predict) \
+	X(ctl) \
+	X(top) \
 	X(sockdiag)
 
 /* clang-format on */
