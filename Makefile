@@ -106,7 +106,7 @@ test-net: $(BUILD)/deadpeer
 test-e2e: $(BUILD)/deadpeer
 	$(PYTEST) -m 'not long' -n 4 --dist loadfile --timeout 120 tests/e2e $(E2E_ARGS)
 
-# What Toxiproxy's clients rely on: COMPAT_ARGS='-k populate'
+# What Toxiproxy's clients rely on, the native API and the command line: COMPAT_ARGS='-k populate'
 .PHONY: test-compat
 test-compat: $(BUILD)/deadpeer
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
