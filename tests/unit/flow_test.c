@@ -679,6 +679,23 @@ START_TEST(half_close_fault_after_what_waits)
 }
 END_TEST
 
+/* The mark is met amid the writing, and what the fault asks for comes back to the same flow. */
+START_TEST(half_close_fault_amid_what_was_late)
+{
+	struct fault *late;
+
+	begin(_i);
+	late = arm("latency latency=1h");
+	give(FLOW_DOWNSTREAM, 60000);
+	turns(20);
+	arm("half_close after_bytes=10");
+	lift(late);
+	take_until(FLOW_DOWNSTREAM, 60000);
+	take_end(FLOW_DOWNSTREAM);
+	ck_assert_ptr_null(session->target.streams[FLOW_DOWNSTREAM]);
+}
+END_TEST
+
 /* Struck when accepted, while it still dials: the end comes once there is a connection. */
 START_TEST(half_close_fault_of_a_new_session)
 {
@@ -762,6 +779,7 @@ Suite *flow_suite(void)
 	tcase_add_loop_test(c, a_held_flow_is_not_read, 0, N_MODES);
 	tcase_add_loop_test(c, half_close_fault_ends_one_direction, 0, N_MODES);
 	tcase_add_loop_test(c, half_close_fault_after_what_waits, 0, N_MODES);
+	tcase_add_loop_test(c, half_close_fault_amid_what_was_late, 0, N_MODES);
 	tcase_add_loop_test(c, half_close_fault_waits_for_a_hang, 0, N_MODES);
 	tcase_add_loop_test(c, a_hang_that_aborts_the_other_ends_the_session, 0, N_MODES);
 	suite_add_tcase(s, c);
