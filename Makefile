@@ -40,6 +40,11 @@ MAN       := man/deadpeer.1 man/deadpeer.ini.5
 BINDIR    := $(PREFIX)/bin
 MANDIR    := $(PREFIX)/share/man
 
+# Where each shell looks for completions.
+BASH_FILE := $(PREFIX)/share/bash-completion/completions/deadpeer
+ZSH_FILE  := $(PREFIX)/share/zsh/site-functions/_deadpeer
+FISH_FILE := $(PREFIX)/share/fish/vendor_completions.d/deadpeer.fish
+
 # Debian's own Python: pytest and its plugins come from packages.
 PYTHON := /usr/bin/python3
 PYTEST := DEADPEER=$(abspath $(BUILD)/deadpeer) PYTHONDONTWRITEBYTECODE=1 \
@@ -101,7 +106,7 @@ test-net: $(BUILD)/deadpeer
 test-e2e: $(BUILD)/deadpeer
 	$(PYTEST) -m 'not long' -n 4 --dist loadfile --timeout 120 tests/e2e $(E2E_ARGS)
 
-# What Toxiproxy's clients rely on: COMPAT_ARGS='-k populate'
+# What Toxiproxy's clients rely on, the native API and the command line: COMPAT_ARGS='-k populate'
 .PHONY: test-compat
 test-compat: $(BUILD)/deadpeer
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
@@ -162,10 +167,15 @@ install: $(BUILD)/deadpeer
 	install -m 755 $(BUILD)/deadpeer $(DESTDIR)$(BINDIR)/deadpeer
 	install -m 644 man/deadpeer.1 $(DESTDIR)$(MANDIR)/man1/deadpeer.1
 	install -m 644 man/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
+	install -d $(dir $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE)))
+	$< completion bash > $(DESTDIR)$(BASH_FILE)
+	$< completion zsh > $(DESTDIR)$(ZSH_FILE)
+	$< completion fish > $(DESTDIR)$(FISH_FILE)
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
-	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
+	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 \
+	    $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE))
 
 # The load generator is part of no layer of the proxy and links nothing of it.
 $(BENCH_OBJ): override CFLAGS += -O3

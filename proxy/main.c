@@ -1,59 +1,104 @@
 /* deadpeer: finds the subcommand and hands over. */
-#include "base/nearest.h"
 #include "cli/cli.h"
+#include "cli/ctl.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-};
-
-static const struct command commands[] = {
-	{ "serve", serve_main, "relay, with faults, from a file or from flags" },
-	{ "check", check_main, "validate a configuration file" },
-	{ "demo", demo_main, "play every death there is against sockets of its own" },
-	{ "fault", fault_main, "what faults there are: types, keys, presets" },
-	{ "predict", predict_main, "when an application should learn of each death" },
-	{ "doctor", doctor_main, "what works here, tried on loopback" },
-};
-
-#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
+#define WORDS_MAX 256
 
 static void print_help(FILE *to)
 {
-	fputs("usage: deadpeer COMMAND [OPTIONS]\n"
-	      "\n"
-	      "A TCP relay whose peers really die: power loss, reboot, crash, hang, partition.\n"
-	      "\n",
-	    to);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\n"
-	      "  --version  what this is\n"
-	      "\n"
-	      "'deadpeer COMMAND --help' says more; so does deadpeer(1).\n"
-	      "Example:  deadpeer serve --listen 127.0.0.1:6380 --upstream 127.0.0.1:6379 \\\n"
-	      "              --fault 'power_loss delay=5s duration=30s'\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage or configuration.\n",
-	    to);
+	if (to == stderr) {
+		fputs("usage: deadpeer COMMAND [OPTIONS]\nTry 'deadpeer --help'.\n", to);
+		return;
+	}
+	puts("usage: deadpeer COMMAND [OPTIONS]\n"
+	     "\n"
+	     "A TCP relay whose peers really die: power loss, reboot, crash, hang, partition.\n");
+	command_print_list(NULL);
+	puts("\n"
+	     "  --version  what this is\n"
+	     "\n"
+	     "From list on, they talk to a running deadpeer: --admin ADDR or DEADPEER_ADMIN says "
+	     "where\n"
+	     "(127.0.0.1:8474).\n"
+	     "'deadpeer COMMAND --help' says more; so does deadpeer(1).\n"
+	     "Example:  deadpeer serve --listen 127.0.0.1:6380 --upstream 127.0.0.1:6379 \\\n"
+	     "              --fault 'power_loss delay=5s duration=30s'\n"
+	     "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 no running "
+	     "deadpeer.");
+}
+
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+/* What there is behind "fault". */
+static int in_group(const char *group, const char *word)
+{
+	const char *near = word && !is_help(word) ? command_nearest(word, group) : NULL;
+	const struct command *first;
+
+	if (near)
+		return cli_usage_error(group, "unknown word '%s' (did you mean '%s'?)", word, near);
+	if (word && !is_help(word))
+		return cli_usage_error(group, "unknown word '%s'", word);
+	if (!word) {
+		fprintf(stderr, "usage: deadpeer %s WORD [OPTIONS]\nTry 'deadpeer %s --help'.\n",
+		    group, group);
+		return EXIT_USAGE;
+	}
+	printf("usage: deadpeer %s WORD [OPTIONS]\n\n", group);
+	first = command_print_list(group);
+	printf("\n'deadpeer %s WORD --help' says more.\n"
+	       "Example:  deadpeer %s\n"
+	       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no running deadpeer.\n",
+	    group, first->example);
+	return EXIT_DONE;
 }
 
 static int unknown(const char *name)
 {
-	const char *names[N_COMMANDS + 1] = { 0 };
-	const char *near;
+	const char *near = command_nearest(name, NULL);
 
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		names[i] = commands[i].name;
-	near = nearest_find(name, names);
 	fprintf(stderr, "deadpeer: no command '%s'", name);
 	if (near)
 		fprintf(stderr, " (did you mean '%s'?)", near);
 	fputs("\nTry 'deadpeer --help'.\n", stderr);
 	return EXIT_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+	int words;
+	const struct command *c = command_find(argc, argv, &words);
+
+	if (c && c->main)
+		return c->main(argc - words + 1, argv + words - 1);
+	if (c)
+		return ctl_main(c, argc - words + 1, argv + words - 1);
+	if (command_is_group(argv[0]))
+		return in_group(argv[0], argv[1]);
+	return unknown(argv[0]);
+}
+
+/* "deadpeer --admin ADDR list": what stands before the command goes behind it. */
+static int run_later(int argc, char **argv)
+{
+	char *words[WORDS_MAX + 1] = { NULL };
+	int first = 0, n = 0;
+
+	while (first < argc && *argv[first] == '-')
+		first += ctl_flag_takes(argv[first]) ? 2 : 1;
+	if (first >= argc || argc > WORDS_MAX)
+		return unknown(argv[0]);
+	for (int i = first; i < argc; i++)
+		words[n++] = argv[i];
+	for (int i = 0; i < first; i++)
+		words[n++] = argv[i];
+	return run(n, words);
 }
 
 int main(int argc, char **argv)
@@ -63,7 +108,7 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return EXIT_DONE;
 	}
@@ -71,8 +116,5 @@ int main(int argc, char **argv)
 		puts("deadpeer " DEADPEER_VERSION);
 		return EXIT_DONE;
 	}
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
-	return unknown(argv[1]);
+	return *argv[1] == '-' ? run_later(argc - 1, argv + 1) : run(argc - 1, argv + 1);
 }

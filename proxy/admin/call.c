@@ -106,7 +106,9 @@ static const char *reason_of(int status)
 	} rows[] = { { 200, "OK" }, { 201, "Created" }, { 204, "No Content" },
 		{ 301, "Moved Permanently" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
 		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 409, "Conflict" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" } };
+		{ 408, "Request Timeout" }, { 409, "Conflict" }, { 422, "Unprocessable Content" },
+		{ 503, "Service Unavailable" }, { 500, "Internal Server Error" },
+		{ 501, "Not Implemented" } };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (rows[i].status == status)
@@ -119,21 +121,26 @@ static void header(struct call *c, const char *name, const char *value)
 	evhttp_add_header(evhttp_request_get_output_headers(c->req), name, value);
 }
 
-static void reply(struct call *c, int status, const char *type, const char *text)
+void reply_buffer(struct call *c, int status, const char *type, struct evbuffer *out)
 {
-	struct evbuffer *out = text ? evbuffer_new() : NULL;
-
 	if (*c->id)
 		header(c, "X-Toxiproxy-Request-Id", c->id);
 	if (type)
 		header(c, "Content-Type", type);
-	if (out)
-		evbuffer_add(out, text, strlen(text));
-	else if (status != 204)
+	if (!out && status != 204)
 		header(c, "Content-Length", "0");
 	evhttp_send_reply(c->req, status, reason_of(status), out);
 	if (out)
 		evbuffer_free(out);
+}
+
+static void reply(struct call *c, int status, const char *type, const char *text)
+{
+	struct evbuffer *out = text ? evbuffer_new() : NULL;
+
+	if (out)
+		evbuffer_add(out, text, strlen(text));
+	reply_buffer(c, status, type, out);
 }
 
 void reply_json(struct call *c, int status, json_t *o)
@@ -186,7 +193,8 @@ void reply_error(struct call *c, int status, const char *fmt, ...)
 	text = o ? json_dumps(o, JSON_STYLE) : NULL;
 	if (!text || asprintf(&line, "%s\n", text) < 0)
 		line = NULL;
-	reply_text(c, status, "text/plain; charset=utf-8", line ? line : "{\"error\":\"?\"}\n");
+	reply_text(c, status, c->is_native ? "application/json" : "text/plain; charset=utf-8",
+	    line ? line : "{\"error\":\"?\"}\n");
 	free(line);
 	free(text);
 	json_decref(o);
@@ -207,5 +215,7 @@ int edit_status(const struct edit *e)
 
 void reply_edit_error(struct call *c, const struct edit *e)
 {
-	reply_error(c, edit_status(e), "%s", e->message);
+	int status = edit_status(e);
+
+	reply_error(c, c->is_native && status == 501 ? 422 : status, "%s", e->message);
 }

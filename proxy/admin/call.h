@@ -13,6 +13,8 @@ struct call {
 	char id[21];             /* X-Toxiproxy-Request-Id; "" : none is sent */
 	char who[ADDR_TEXT_MAX]; /* the client's address */
 	json_t *body;            /* of call_body(); freed with the call */
+	struct native *native;   /* native.h */
+	bool is_native;          /* its answers are JSON, errors too */
 };
 
 /* --- what was asked --- */
@@ -38,6 +40,9 @@ bool json_take_bool(const json_t *o, const char *key, bool *out, char *err, size
 void reply_json(struct call *c, int status, json_t *o);
 void reply_empty(struct call *c, int status);
 void reply_text(struct call *c, int status, const char *type, const char *text);
+
+/* Takes over body. */
+void reply_buffer(struct call *c, int status, const char *type, struct evbuffer *body);
 
 /* {"error":MESSAGE,"status":STATUS} */
 void reply_error(struct call *c, int status, const char *fmt, ...)

@@ -22,6 +22,9 @@ struct conn {
 	int64_t active_ns;               /* when bytes came last */
 	int64_t began_ns;                /* when the request began that is being read; 0: none */
 	bool shut;
+	struct event *closed;    /* while held: evhttp does not read, so it would not see the end */
+	void (*gone)(void *arg); /* while held */
+	void *gone_arg;
 	TAILQ_ENTRY(conn) next;
 };
 
@@ -33,8 +36,17 @@ struct conns {
 	struct conn_list fresh;          /* not adopted yet */
 };
 
+static void conn_unhold(struct conn *conn)
+{
+	if (conn->closed)
+		event_free(conn->closed);
+	conn->closed = NULL;
+	conn->gone = NULL;
+}
+
 static void conn_free(struct conn *conn)
 {
+	conn_unhold(conn);
 	TAILQ_REMOVE(conn->evcon ? &conn->conns->all : &conn->conns->fresh, conn, next);
 	conn->conns->count--;
 	free(conn);
@@ -42,8 +54,14 @@ static void conn_free(struct conn *conn)
 
 static void conn_gone(struct evhttp_connection *evcon, void *arg)
 {
+	struct conn *conn = arg;
+	void (*gone)(void *) = conn->gone;
+	void *gone_arg = conn->gone_arg;
+
 	(void)evcon;
-	conn_free(arg);
+	conn_free(conn);
+	if (gone)
+		gone(gone_arg);
 }
 
 static void conn_shut(struct conn *conn)
@@ -95,6 +113,8 @@ static void adopt_due(evutil_socket_t fd, short what, void *arg)
 
 static bool is_overdue(const struct conn *conn, int64_t now_ns)
 {
+	if (conn->gone)
+		return false;
 	return now_ns - conn->active_ns > CONNS_IDLE_S * NS_PER_S ||
 	       (conn->began_ns && now_ns - conn->began_ns > CONNS_REQUEST_S * NS_PER_S);
 }
@@ -121,7 +141,7 @@ static void make_room(struct conns *c)
 	if (c->count < CONNS_MAX)
 		return;
 	TAILQ_FOREACH (conn, &c->all, next)
-		if (!conn->shut) {
+		if (!conn->shut && !conn->gone) {
 			conn_shut(conn);
 			return;
 		}
@@ -181,13 +201,67 @@ void conns_free(struct conns *c)
 	free(c);
 }
 
-void conns_request(struct conns *c, struct evhttp_connection *evcon)
+static struct conn *find(struct conns *c, const struct evhttp_connection *evcon)
 {
 	struct conn *conn;
 
 	TAILQ_FOREACH_REVERSE(conn, &c->all, conn_list, next)
 	if (conn->evcon == evcon)
 		break;
+	return conn;
+}
+
+static void client_closed(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	evhttp_connection_free(((struct conn *)arg)->evcon);
+}
+
+bool conns_hold(
+    struct conns *c, struct evhttp_connection *evcon, void (*gone)(void *arg), void *arg)
+{
+	struct conn *conn = find(c, evcon);
+
+	if (!conn)
+		return false;
+	conn->closed =
+	    event_new(c->base, bufferevent_getfd(conn->bev), EV_CLOSED, client_closed, conn);
+	if (!conn->closed || event_add(conn->closed, NULL)) {
+		conn_unhold(conn);
+		return false;
+	}
+	conn->gone = gone;
+	conn->gone_arg = arg;
+	return true;
+}
+
+void conns_release(struct conns *c, struct evhttp_connection *evcon)
+{
+	struct conn *conn = find(c, evcon);
+
+	if (!conn)
+		return;
+	conn_unhold(conn);
+	conn->active_ns = mono_now_ns();
+}
+
+/* evhttp_connection_incoming_fail() */
+void conns_forget(struct evhttp_request *req)
+{
+	if (!evhttp_request_get_connection(req))
+		evhttp_request_free(req);
+}
+
+void conns_drop(struct conns *c, struct evhttp_connection *evcon)
+{
+	if (find(c, evcon))
+		evhttp_connection_free(evcon);
+}
+
+void conns_request(struct conns *c, struct evhttp_connection *evcon)
+{
+	struct conn *conn = find(c, evcon);
+
 	if (!conn)
 		return;
 	/* Bytes that are there already begin the next request. */

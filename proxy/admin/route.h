@@ -4,6 +4,7 @@
  * name may have a slash in it (%2F).
  */
 #pragma once
+#include "model/field.h"
 #include <event2/http.h>
 #include <stdbool.h>
 
@@ -15,7 +16,11 @@ struct route {
 	enum evhttp_cmd_type method;
 	const char *path; /* "/proxies/{proxy}/toxics"; NULL ends a table */
 	void (*handle)(struct call *c);
-	const char *summary; /* one sentence fragment, for the API's description */
+	const char *summary;       /* one sentence fragment, for the API's description */
+	const struct field *query; /* what may stand behind "?"; NULL: nothing */
+	const char *body;          /* the schema of what is sent; NULL: nothing is */
+	const char *answers; /* "201 Proxy, 400, 409": statuses, with the schema of what is told;
+				NULL: not described */
 };
 
 /* What {NAME} stood for, in the order of the path; owned. */

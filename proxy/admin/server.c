@@ -7,6 +7,7 @@
 #include "admin/call.h"
 #include "admin/conns.h"
 #include "admin/guard.h"
+#include "admin/native.h"
 #include "admin/toxiproxy.h"
 #include "base/rng.h"
 #include "kernel/socket.h"
@@ -31,6 +32,7 @@ struct admin {
 	struct control *control;
 	struct evhttp *http;
 	struct conns *conns;
+	struct native *native;
 	struct evconnlistener *listener; /* evhttp's */
 	struct event *resume;            /* after EMFILE */
 	char *token;                     /* NULL: nobody is asked for one */
@@ -39,7 +41,7 @@ struct admin {
 	uint64_t seed, ids; /* of request ids */
 };
 
-static const struct route *const tables[] = { toxiproxy_routes, NULL };
+static const struct route *const tables[] = { toxiproxy_routes, native_routes, NULL };
 
 bool admin_is_off(const struct settings *settings)
 {
@@ -117,14 +119,21 @@ static void dispatch(struct admin *a, struct call *c, const char *path)
 	}
 	switch (route_find(tables, evhttp_request_get_command(c->req), path, &route, &c->params)) {
 	case ROUTE_NO_PATH:
-		reply_text(c, 404, "text/plain; charset=utf-8", "404 page not found\n");
+		if (c->is_native)
+			reply_error(c, 404, "no such path: /v1/openapi.json tells all there are");
+		else
+			reply_text(c, 404, "text/plain; charset=utf-8", "404 page not found\n");
 		break;
 	case ROUTE_NO_METHOD:
-		reply_empty(c, 405);
+		if (c->is_native)
+			reply_error(c, 405, "no such method here: see /v1/openapi.json");
+		else
+			reply_empty(c, 405);
 		break;
 	case ROUTE_FOUND:
-		new_id(a, c->id);
-		if (is_browser(c))
+		if (!c->is_native)
+			new_id(a, c->id);
+		if (is_browser(c) && !c->is_native)
 			reply_text(c, 403, "text/plain; charset=utf-8", "User agent not allowed\n");
 		else
 			route->handle(c);
@@ -158,12 +167,13 @@ static void request_came(struct evhttp_request *req, void *arg)
 {
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
 	struct admin *a = arg;
-	struct call c = { .control = a->control, .req = req };
+	struct call c = { .control = a->control, .req = req, .native = a->native };
 	char *path = path_of(req);
 
 	conns_request(a->conns, evcon);
 	name_client(&c, bufferevent_getfd(evhttp_connection_get_bufferevent(evcon)));
-	if (may_call(a, &c))
+	c.is_native = native_owns(path ? path : "/");
+	if (native_is_probe(path ? path : "/") || may_call(a, &c))
 		dispatch(a, &c, path ? path : "/");
 	free(path);
 	route_params_free(&c.params);
@@ -241,6 +251,9 @@ static bool start_http(struct admin *a, int fd)
 	a->conns = a->http ? conns_new(base, a->http) : NULL;
 	if (!a->conns || !a->resume)
 		return false;
+	a->native = native_new(a->control, a->conns, tables);
+	if (!a->native)
+		return false;
 	evhttp_set_allowed_methods(a->http, METHODS);
 	evhttp_set_max_body_size(a->http, BODY_MAX);
 	evhttp_set_max_headers_size(a->http, HEADERS_MAX);
@@ -280,6 +293,7 @@ void admin_free(struct admin *a)
 {
 	if (!a)
 		return;
+	native_free(a->native);
 	if (a->http)
 		evhttp_free(a->http);
 	conns_free(a->conns);

@@ -1,7 +1,7 @@
 /*
- * The command line: one row for each subcommand in main.c, one file for each here. Every
- * subcommand takes its own name as argv[0], prints results on stdout and complaints on stderr, and
- * returns the process's exit code.
+ * The command line: one row for each subcommand in commands.c, one file for most of them here.
+ * Every subcommand takes its own name as argv[0], prints results on stdout and complaints on
+ * stderr, and returns the process's exit code.
  */
 #pragma once
 
@@ -9,13 +9,14 @@ enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1, /* it could not be done, or the answer is no */
 	EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
+	EXIT_NOBODY = 3, /* there is no running deadpeer to be reached */
 };
 
 int serve_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
-int fault_main(int argc, char **argv);
+int completion_main(int argc, char **argv);
 int predict_main(int argc, char **argv);
 
 /* "deadpeer serve: MESSAGE" on stderr; returns EXIT_USAGE. */

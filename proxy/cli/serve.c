@@ -99,6 +99,7 @@ static void log_level_from(struct serve *s)
 	s->log.format = set->log_format;
 	s->relay->splice = set->splice;
 	s->relay->engine.observe_interval_ns = set->observe_interval_ns;
+	s->relay->engine.max_fault_ns = set->max_fault_duration_ns;
 	s->relay->engine.buffer_bytes = set->buffer;
 	s->relay->engine.buffer_total = set->buffer_total;
 }
@@ -112,30 +113,38 @@ static void tell_rejected(struct serve *s, const struct conf_errors *errors)
 
 static void say_ports(struct serve *s);
 
-static void on_hup(evutil_socket_t sig, short what, void *arg)
+static bool reload(void *arg, struct conf_errors *errors)
 {
 	struct serve *s = arg;
-	struct conf_errors errors = { 0 };
 	struct config *wanted;
 
-	(void)sig, (void)what;
-	if (s->draining)
-		return;
 	if (!s->file || !strcmp(s->file, "-")) {
-		conf_errors_add(
-		    &errors, "there is no file to read again (started without -c FILE)");
-	} else {
-		wanted = serve_reload(s->argc, s->argv, &errors);
-		if (wanted && !wanted->settings.seed) /* not a wish for another one */
-			wanted->settings.seed = s->control.config->settings.seed;
-		if (wanted && control_apply(&s->control, wanted, &errors)) {
-			log_level_from(s);
-			say_ports(s);
-		} else {
-			config_free(wanted);
-		}
+		conf_errors_add(errors, "there is no file to read again (started without -c FILE)");
+		tell_rejected(s, errors);
+		return false;
 	}
-	tell_rejected(s, &errors);
+	wanted = serve_reload(s->argc, s->argv, errors);
+	if (wanted && !wanted->settings.seed) /* not a wish for another one */
+		wanted->settings.seed = s->control.config->settings.seed;
+	if (!wanted || !control_apply(&s->control, wanted, errors)) {
+		config_free(wanted);
+		tell_rejected(s, errors);
+		return false;
+	}
+	log_level_from(s);
+	say_ports(s);
+	tell_rejected(s, errors);
+	return true;
+}
+
+static void on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct conf_errors errors = { 0 };
+	struct serve *s = arg;
+
+	(void)sig, (void)what;
+	if (!s->draining)
+		reload(s, &errors);
 	conf_errors_free(&errors);
 }
 
@@ -304,6 +313,8 @@ static int start_admin(struct serve *s)
 		return fail("start", err);
 	s->control.edited = edited;
 	s->control.edited_arg = s;
+	s->control.reload = reload;
+	s->control.reload_arg = s;
 	return 0;
 }
 

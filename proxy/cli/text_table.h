@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define TEXT_TABLE_WIDTH   120
-#define TEXT_TABLE_COLUMNS 8
+#define TEXT_TABLE_COLUMNS 12
 
 struct text_table {
 	size_t columns;

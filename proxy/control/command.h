@@ -24,6 +24,10 @@ struct control {
 	struct control_why why;    /* of the last call that failed */
 	void (*edited)(void *arg); /* called after each edit; NULL: nobody wants to know */
 	void *edited_arg;
+	/* Reads the file again, as SIGHUP does. False: errors says why, nothing changed. NULL:
+	 * there is nobody to ask. */
+	bool (*reload)(void *arg, struct conf_errors *errors);
+	void *reload_arg;
 };
 
 /*

@@ -36,6 +36,7 @@ void engine_init(
 static void fault_free(struct fault *f)
 {
 	heap_remove(&f->engine->timers, &f->timer.node);
+	heap_remove(&f->engine->timers, &f->cap.node);
 	while (!TAILQ_EMPTY(&f->runs))
 		run_free(TAILQ_FIRST(&f->runs));
 	TAILQ_REMOVE(&f->engine->faults, f, in_engine);
@@ -319,16 +320,32 @@ static void fault_start_triggers(struct fault *f, int64_t now_ns)
 static void fault_over(struct fault *f)
 {
 	f->state = FAULT_OVER;
+	heap_remove(&f->engine->timers, &f->cap.node);
 	fault_gates(f);
 	fault_rejects(f);
 }
 
+/* Forgotten: it heals itself. A host that boots has been told of. */
+static void cap_due(struct engine *e, struct timer *t, int64_t now_ns)
+{
+	struct fault *f = t->owner;
+	bool tell = f->state < FAULT_TAIL;
+
+	heap_remove(&e->timers, &f->timer.node);
+	fault_undo(f, now_ns);
+	fault_over(f);
+	if (tell)
+		fault_tell(f, EVENT_FAULT_LIFTED, "max_fault_duration", now_ns);
+}
+
 static void fault_activate(struct fault *f, int64_t now_ns)
 {
-	int64_t lasts = fault_lasts_ns(f);
+	int64_t lasts = fault_lasts_ns(f), most = f->engine->max_fault_ns;
 
 	f->state = FAULT_ACTIVE;
 	f->active_ns = now_ns;
+	if (most > 0)
+		heap_set(&f->engine->timers, &f->cap.node, now_ns + most);
 	fault_rejects(f);
 	if (fault_has_triggers(f->spec)) {
 		fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
@@ -476,6 +493,7 @@ struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t n
 	f->number = ++e->armed;
 	f->grade = fault_promise(e, &f->act);
 	f->timer = (struct timer){ .due = fault_due, .owner = f };
+	f->cap = (struct timer){ .due = cap_due, .owner = f };
 	TAILQ_INIT(&f->runs);
 	TAILQ_INSERT_TAIL(&e->faults, f, in_engine);
 	fault_tell(f, EVENT_FAULT_ARMED, NULL, now_ns);

@@ -55,6 +55,7 @@ struct fault {
 	int64_t active_ns;
 	bool ranged; /* its clients' range is silent at its doors */
 	struct timer timer;
+	struct timer cap; /* engine.max_fault_ns after it became active */
 	TAILQ_HEAD(, run) runs;
 	TAILQ_ENTRY(fault) in_engine;
 };
@@ -67,6 +68,7 @@ struct engine {
 	TAILQ_HEAD(, fault) faults;
 	TAILQ_HEAD(, door) doors;
 	int64_t observe_interval_ns, observe_due_ns;
+	int64_t max_fault_ns;                /* no fault lasts longer; 0: as long as it likes */
 	uint64_t armed;                      /* faults, since the start */
 	uint64_t buffer_bytes, buffer_total; /* what streams may hold: a flow, all together */
 	uint64_t buffered;                   /* what they hold */

@@ -108,6 +108,6 @@ struct door {
 	    open; /* sessions that carry bytes, or will: engine_session_done() was not called */
 	uint32_t drops_told;
 	bool rejecting; /* what ops->reject was told */
-	TAILQ_HEAD(, target) targets;
+	TAILQ_HEAD(door_targets, target) targets;
 	TAILQ_ENTRY(door) in_engine;
 };

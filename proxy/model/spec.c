@@ -46,6 +46,10 @@ const struct field settings_fields[] = {
 	    .help = "whether bytes move inside the kernel with splice(2)" },
 	{ SETTING(rung, "rung", FIELD_CHOICE), .initial = "best", .choices = rung_names,
 	    .help = "for tests: the best grade of silence that may be used" },
+	{ SETTING(max_fault_duration_ns, "max_fault_duration", FIELD_DURATION), .initial = "0",
+	    .max = 30 * DAYS,
+	    .help =
+		"no fault is active for longer: a forgotten one heals itself; 0 sets no limit" },
 	{ SETTING(admin, "admin", FIELD_TEXT), .initial = "127.0.0.1:8474",
 	    .help = "address of the HTTP API, unix:/path, or off" },
 	{ SETTING(admin_token_file, "admin_token_file", FIELD_TEXT),
@@ -55,6 +59,9 @@ const struct field settings_fields[] = {
 
 const struct field host_fields[] = {
 	{ ROW(struct host_spec, title, "title", FIELD_TEXT), .help = "free text for people" },
+	{ ROW(struct host_spec, address, "address", FIELD_CIDR),
+	    .help = "address or range that what runs on the host connects from, for partitions "
+		    "between hosts" },
 	{ .key = NULL },
 };
 

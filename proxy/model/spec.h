@@ -40,6 +40,7 @@ struct settings {
 	uint64_t buffer, buffer_total; /* bytes that faults may hold: one direction, all */
 	int splice;                    /* enum splice_mode */
 	int rung;                      /* enum rung: best; the others are for tests */
+	int64_t max_fault_duration_ns; /* 0: none */
 	char *admin;                   /* where the HTTP API listens; "off": nowhere */
 	char *admin_token_file;        /* NULL: none */
 };
@@ -48,7 +49,8 @@ struct settings {
 struct host_spec {
 	char *name;
 	struct where where;
-	char *title; /* free text for people; NULL: none */
+	char *title;         /* free text for people; NULL: none */
+	struct cidr address; /* where its own clients come from; family 0: not known */
 };
 
 /* [proxy NAME] */

@@ -23,7 +23,7 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "the file was read again and applied" },
 	[EVENT_CONFIG_REJECTED] = { "config.rejected", LOG_ERROR, "file,error",
 	    "the file was read again, is wrong, and changed nothing" },
-	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,fault?",
+	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,fault?,session?",
 	    "somebody changed something through the HTTP API" },
 	[EVENT_PROXY_UP] = { "proxy.up", LOG_INFO, "proxy,listen,upstream,host",
 	    "a proxy listens" },
@@ -83,8 +83,11 @@ static void write_event(
 	head = json_pack("{s:I, s:I, s:s, s:s}", "seq", (json_int_t)t->seq, "mono_ns",
 	    (json_int_t)mono_ns, "wall", wall, "event", event_rows[id].name);
 	line = json_dump_line(head, fields, &len);
-	if (line)
+	if (line && t->events)
 		sink_line(t->events, line, len);
+	if (line && t->reader)
+		t->reader(t->reader_arg, &(struct timeline_line){ id, t->seq, mono_ns, line, len },
+		    fields);
 	free(line);
 }
 
@@ -93,7 +96,7 @@ static void tell(struct timeline *t, enum event_id id, const json_t *fields)
 	int64_t mono_ns = mono_now_ns(), wall_ns = mono_wall_ns();
 
 	t->seq++;
-	if (t->events)
+	if (t->events || t->reader)
 		write_event(t, id, mono_ns, wall_ns, fields);
 	if (t->log)
 		log_event(t->log, event_rows[id].level, wall_ns, event_rows[id].name, fields);

@@ -13,6 +13,7 @@
 #pragma once
 #include "base/log.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Their names, levels and fields: event_rows. */
@@ -58,6 +59,15 @@ extern const struct event_row event_rows[EVENT_COUNT];
 struct json_t;
 struct sink;
 
+/* One event as it was told; text has no newline. */
+struct timeline_line {
+	enum event_id id;
+	uint64_t seq;
+	int64_t mono_ns;
+	const char *text;
+	size_t len;
+};
+
 struct timeline {
 	struct log *log;     /* NULL: none */
 	struct sink *events; /* NULL: none */
@@ -67,11 +77,15 @@ struct timeline {
 	/* Called for each event while set (demo, tests); fields is borrowed. */
 	void (*watch)(void *arg, enum event_id id, int64_t mono_ns, const struct json_t *fields);
 	void *watch_arg;
+	/* The same with the NDJSON line (the API); line is borrowed. */
+	void (*reader)(void *arg, const struct timeline_line *line, const struct json_t *fields);
+	void *reader_arg;
 };
 
 static inline bool timeline_wants(const struct timeline *t, enum event_id id)
 {
-	return t->events || t->watch || (t->log && log_wants(t->log, event_rows[id].level));
+	return t->events || t->watch || t->reader ||
+	       (t->log && log_wants(t->log, event_rows[id].level));
 }
 
 /* Takes over fields (a jansson object, decref'd here; NULL: none, also after an allocation

@@ -22,6 +22,7 @@ struct proxy {
 	struct addr address;       /* what is bound: resolved and with the port once it was */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;
+	uint64_t bytes[FLOWS]; /* of the sessions that are over */
 	/* The upstream's addresses, in the order to try; until expires_ns for a name. */
 	union sockaddr_any addrs[PROXY_ADDRS_MAX];
 	socklen_t addr_lens[PROXY_ADDRS_MAX];

@@ -131,6 +131,7 @@ struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
 	STAILQ_INIT(&r->reap);
 	engine_init(&r->engine, wire, timeline, settings->seed);
 	r->engine.observe_interval_ns = settings->observe_interval_ns;
+	r->engine.max_fault_ns = settings->max_fault_duration_ns;
 	r->engine.buffer_bytes = settings->buffer;
 	r->engine.buffer_total = settings->buffer_total;
 	r->timer_fd = -1;

@@ -371,6 +371,8 @@ void session_free(struct session *s)
 	tell_closed(s);
 	if (s->limit)
 		event_free(s->limit);
+	for (enum flow f = 0; f < FLOWS; f++)
+		p->bytes[f] += s->flows[f].bytes;
 	s->relay->sessions--;
 	p->sessions--;
 	for (enum leg l = 0; l < LEGS; l++)

@@ -215,7 +215,8 @@ bool session_fall_silent(struct session *s, enum leg which)
 	if (leg->fd < 0 || !socket_is_tcp(leg->fd) ||
 	    wire_silence(s->relay->wire, leg->fd, &leg->wire, WIRE_BOTH) < GRADE_EQUIVALENT)
 		return false;
-	s->limit = event_new(s->relay->base, -1, 0, silent_long_enough, s);
+	if (!s->limit)
+		s->limit = event_new(s->relay->base, -1, 0, silent_long_enough, s);
 	if (!s->limit || event_add(s->limit, &kept))
 		return false;
 	wire_bury(s->relay->wire, leg->fd, &leg->wire, which == LEG_CLIENT ? s->proxy->fd : -1);

@@ -23,7 +23,7 @@ PATHS = sorted({path for _, path in ALL_ROUTES})
 # --- HTTP in general ---
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/proxies/", "/proxies/p/", "/proxies/p/toxics/",
-                                  "/proxies/p/toxics/t/x", "/Proxies", "/metrics"])
+                                  "/proxies/p/toxics/t/x", "/Proxies"])
 def test_unknown_paths(api, path):
     answer = api.get(path)
     assert (answer.status, answer.body) == (404, b"404 page not found\n")

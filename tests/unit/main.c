@@ -20,6 +20,7 @@
 	X(field) \
 	X(spec) \
 	X(spec_json) \
+	X(field_json) \
 	X(timeline) \
 	X(conf) \
 	X(pipe) \
@@ -28,6 +29,7 @@
 	X(faults) \
 	X(presets) \
 	X(engine) \
+	X(cap) \
 	X(tell) \
 	X(icmp) \
 	X(reject) \
@@ -44,6 +46,7 @@
 	X(command) \
 	X(edit) \
 	X(route) \
+	X(feed) \
 	X(serve_options) \
 	X(ports_file) \
 	X(resolve) \
@@ -51,6 +54,8 @@
 	X(fault_types) \
 	X(demo) \
 	X(predict) \
+	X(ctl) \
+	X(top) \
 	X(sockdiag)
 
 /* clang-format on */

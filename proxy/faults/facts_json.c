@@ -1,5 +1,5 @@
 /* The catalogue for programs. */
-#include "cli/fault_types.h"
+#include "faults/facts.h"
 #include "model/spec.h"
 #include <string.h>
 
@@ -55,11 +55,11 @@ static json_t *json_param(const struct field *f)
 	return o;
 }
 
-static json_t *json_params(const struct fault_type *type)
+static json_t *json_params(const struct field *table)
 {
 	json_t *all = json_array();
 
-	for (const struct field *f = type->params; f && f->key; f++)
+	for (const struct field *f = table; f && f->key; f++)
 		json_array_append_new(all, json_param(f));
 	return all;
 }
@@ -96,8 +96,9 @@ static json_t *json_of_type(const struct fault_ops *ops)
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "type", type->name,
 	    "summary", type->summary, "peer_sees", type->peer_sees, "sides", json_sides(type),
-	    "gates", type->gates, "needs", needs, "grade", grade, "params", json_params(type),
-	    "refuses", json_refusals(type), "presets", json_presets(type));
+	    "gates", type->gates, "needs", needs, "grade", grade, "params",
+	    json_params(type->params), "refuses", json_refusals(type), "presets",
+	    json_presets(type));
 }
 
 json_t *fault_types_json(const struct fault_ops *only)
@@ -107,7 +108,7 @@ json_t *fault_types_json(const struct fault_ops *only)
 	for (const struct fault_ops *const *o = catalogue; *o; o++)
 		if (!only || *o == only)
 			json_array_append_new(all, json_of_type(*o));
-	return json_pack("{s:o}", "types", all);
+	return json_pack("{s:o, s:o}", "types", all, "common", json_params(fault_fields));
 }
 
 json_t *fault_presets_json(const struct fault_ops *only)

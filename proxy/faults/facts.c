@@ -1,6 +1,6 @@
 /* What follows from a row of the catalogue, in words. */
+#include "faults/facts.h"
 #include "base/units.h"
-#include "cli/fault_types.h"
 #include "model/spec.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,285 @@
+"""The native API: proxies, faults, healing, sessions."""
+import re
+import socket
+import subprocess
+
+import pytest
+
+from api import BINARY, Deadpeer, dial, echoes, wait_until
+from v1 import V1
+
+
+@pytest.fixture
+def v1(api):
+    return V1(api)
+
+
+def root_wire(v1):
+    return v1.get("/version")["wire"]["v4"] != "partial"
+
+
+# --- health, version ---
+
+def test_health_and_version(v1, api):
+    assert api.get("/healthz").body == b"ok\n"
+    assert api.get("/readyz").body == b"ready\n"
+    told = v1.get("/version")
+    assert told["name"] == "deadpeer" and re.fullmatch(r"\d+\.\d+\.\d+", told["version"])
+    assert set(told["wire"]) == {"v4", "v6"}
+    assert told["uptime_ns"] > 0
+    assert v1.get("/version")["uptime_ns"] > told["uptime_ns"]
+
+
+def test_health_needs_no_token(tmp_path):
+    (tmp_path / "token").write_text("secret\n")
+    d = Deadpeer(tmp_path, "--admin-token-file", f"{tmp_path}/token").start()
+    assert d.api.get("/healthz").status == 200
+    assert d.api.get("/v1/proxies").status == 401
+    assert d.api.get("/v1/proxies", Authorization="Bearer secret").status == 200
+    assert d.stop() == 0
+
+
+def test_what_is_not_there_is_json(v1):
+    assert "openapi" in v1.call("GET", "/nothing", status=404)
+    assert "openapi" in v1.call("DELETE", "/version", status=405)
+    assert "?x:" in v1.get("/sessions", 400, x="1")
+
+
+def test_browsers_may_read_and_not_write(v1):
+    v1.call("GET", "/proxies", status=200, User_Agent="Mozilla/5.0")
+    v1.call("POST", "/heal", status=403, Origin="http://evil.example")
+
+
+# --- proxies ---
+
+def test_life_of_a_proxy(v1, echo):
+    made = v1.proxy(upstream=echo.address, connect_timeout="2s", max_sessions=5)
+    port = made["listen"].rsplit(":", 1)[1]
+    assert made == {"name": "p", "listen": f"127.0.0.1:{port}", "upstream": echo.address,
+                    "enabled": True, "host": "p", "gate": "open", "connect_timeout": "2s",
+                    "max_sessions": "5", "backlog": "4096", "sessions": 0, "accepted": 0,
+                    "upstream_bytes": 0, "downstream_bytes": 0, "faults": []}
+    with dial(made["listen"]) as s:
+        assert echoes(s, b"12345")
+        now = v1.get("/proxies/p")
+        assert (now["sessions"], now["accepted"]) == (1, 1)
+        assert now["upstream_bytes"] == now["downstream_bytes"] == 5
+        v1.patch("/proxies/p", {"listen": made["listen"], "max_sessions": "1"})
+        assert v1.get("/proxies/p")["gate"] == "full"
+        assert echoes(s), "the session goes on"
+    wait_until(lambda: v1.get("/proxies/p")["sessions"] == 0)
+    assert v1.get("/proxies/p")["upstream_bytes"] == 10, "counted when it is over, too"
+    assert v1.patch("/proxies/p", {"enabled": False})["gate"] == "refuse"
+    with pytest.raises(ConnectionRefusedError):
+        dial(made["listen"])
+    assert v1.patch("/proxies/p", {"enabled": "yes"})["listen"] == made["listen"]
+    assert [p["name"] for p in v1.get("/proxies")["proxies"]] == ["p"]
+    assert v1.delete("/proxies/p") == {"removed": "p"}
+    assert "GET /v1/proxies" in v1.get("/proxies/p", 404)
+    assert "GET /v1/proxies" in v1.delete("/proxies/p", 404)
+
+
+@pytest.mark.parametrize("body, status, says", [
+    ({"listen": "127.0.0.1:0", "upstream": "builtin:echo"}, 400, "name: missing"),
+    ({"name": "a/b", "listen": "127.0.0.1:0", "upstream": "builtin:echo"}, 400, "name: expected"),
+    ({"name": 5, "listen": "127.0.0.1:0", "upstream": "builtin:echo"}, 400, "name: expected"),
+    ({"name": "x", "upstream": "builtin:echo"}, 400, "listen: missing"),
+    ({"name": "x", "listen": "127.0.0.1:0"}, 400, "upstream: missing"),
+    ({"name": "x", "listen": "nowhere", "upstream": "builtin:echo"}, 400, "listen: expected"),
+    ({"name": "x", "listen": "127.0.0.1:0", "upstrem": "b"}, 400, "did you mean upstream"),
+    ({"name": "x", "listen": "127.0.0.1:0", "upstream": "builtin:echo", "backlog": 0}, 400,
+     "backlog: expected"),
+    ({"name": "x", "listen": "127.0.0.1:0", "upstream": "builtin:echo", "enabled": 7}, 400,
+     "enabled: expected"),
+    ({"name": "x", "listen": "127.0.0.1:0", "upstream": "builtin:echo", "host": "h"}, 400, "host"),
+    ({"name": "x", "listen": "127.0.0.1:0", "upstream": "builtin:echo", "faults": 3}, 400,
+     "faults: expected"),
+    ({"name": "x", "listen": "127.0.0.1:0", "upstream": "builtin:echo",
+      "faults": [{"type": "hang"}, {"type": "hung"}]}, 400, "did you mean hang"),
+    ({"name": "p", "listen": "127.0.0.1:0", "upstream": "builtin:echo"}, 409, "PATCH"),
+    ({"name": "x", "listen": "192.0.2.1:5", "upstream": "builtin:echo"}, 500, "cannot listen"),
+    ([], 400, "expected a JSON object"),
+    ("{", 400, "expected JSON"),
+    ('{"name": "a", "name": "b"}', 400, "duplicate"),
+])
+def test_bad_proxies_change_nothing(v1, body, status, says):
+    v1.proxy()
+    assert says in v1.post("/proxies", body, status)
+    assert [p["name"] for p in v1.get("/proxies")["proxies"]] == ["p"]
+    assert v1.get("/faults") == {"faults": []}
+
+
+def test_faults_of_a_new_proxy_strike_before_the_first_accept(v1):
+    made = v1.proxy(faults=[{"type": "refuse", "name": "closed"}])
+    assert made["gate"] == "refuse" and made["faults"] == ["closed"]
+    with pytest.raises(ConnectionRefusedError):
+        dial(made["listen"])
+
+
+# --- faults ---
+
+def test_fault_types_are_those_of_the_command_line(v1):
+    import json
+    shown = subprocess.run([BINARY, "fault", "types", "--json"], capture_output=True, check=True)
+    told = v1.get("/fault-types")
+    assert told == json.loads(shown.stdout)
+    assert {"duration", "delay", "toxicity"} <= {p["key"] for p in told["common"]}
+
+
+def test_life_of_a_fault(v1):
+    made = v1.proxy()
+    fault = v1.fault("latency", latency=50, jitter="5ms", duration="1h", name="slow")
+    left, since = fault.pop("remaining_ns"), fault.pop("active_ns")
+    assert 3590e9 < left <= 3600e9 and since >= 0
+    assert fault == {"name": "slow", "type": "latency", "state": "active", "grade": "exact",
+                     "side": fault["side"], "proxies": ["p"], "values": fault["values"],
+                     "sessions": 0, "segments": 0}
+    assert fault["values"]["latency"] == "50ms" and fault["values"]["duration"] == "1h"
+    with dial(made["listen"]) as s:
+        assert echoes(s)
+        changed = v1.patch("/faults/slow", {"latency": "1ms"})
+        assert changed["values"]["latency"] == "1ms" and changed["sessions"] == 1
+        assert v1.events(0, "fault.updated"), "it went on"
+        assert echoes(s)
+    assert v1.get("/proxies/p")["faults"] == ["slow"]
+    assert [f["name"] for f in v1.get("/faults")["faults"]] == ["slow"]
+    assert v1.delete("/faults/slow") == {"lifted": "slow"}
+    assert "GET /v1/faults" in v1.get("/faults/slow", 404)
+    v1.patch("/faults/slow", {}, 404)
+    v1.delete("/faults/slow", 404)
+    assert v1.get("/proxies/p")["faults"] == []
+
+
+def test_names_states_and_scopes(v1):
+    v1.proxy()
+    v1.proxy("q")
+    assert v1.fault("hang")["name"] == "hang-1"
+    assert v1.fault("hang", ["p", "q"])["proxies"] == ["p", "q"]
+    assert v1.fault("hang", "*")["proxies"] == "*"
+    on_host = v1.post("/faults", {"type": "hang", "host": "q"}, 201)
+    assert on_host["host"] == "q" and on_host["proxies"] == ["q"]
+    waiting = v1.fault("hang", delay="1m")
+    assert waiting["state"] == "waiting" and 50e9 < waiting["remaining_ns"] <= 60e9
+    over = v1.fault("reset")
+    assert v1.get(f"/faults/{over['name']}")["state"] == "over"
+
+
+@pytest.mark.parametrize("body, status, says", [
+    ({"proxy": "p"}, 400, "type: missing"),
+    ({"type": 3, "proxy": "p"}, 400, "type: expected a text"),
+    ({"type": "power_lost", "proxy": "p"}, 400, "did you mean power_loss"),
+    ({"type": "hang"}, 400, "proxy: missing"),
+    ({"type": "hang", "proxy": "nobody"}, 400, "nobody"),
+    ({"type": "hang", "host": "nobody"}, 400, "nobody"),
+    ({"type": "hang", "proxy": "p", "host": "p"}, 400, "host"),
+    ({"type": "hang", "proxy": "p", "delay": -5}, 400, "delay: expected"),
+    ({"type": "hang", "proxy": "p", "delay": "5"}, 400, "delay: expected"),
+    ({"type": "hang", "proxy": "p", "delay": [5]}, 400, "delay: expected"),
+    ({"type": "hang", "proxy": "p", "toxicity": 1.5}, 400, "toxicity: expected"),
+    ({"type": "hang", "proxy": "p", "clients": "10.0.0.1/8"}, 400, "clients: expected"),
+    ({"type": "hang", "proxy": "p", "durration": "5s"}, 400, "did you mean duration"),
+    ({"type": "hang", "proxy": "p", "name": "old"}, 409, "PATCH"),
+    ({"type": "hang", "proxy": "p", "name": ""}, 400, "name: expected"),
+])
+def test_bad_faults_change_nothing(v1, body, status, says):
+    v1.proxy()
+    v1.fault("hang", name="old", delay="1h")
+    assert says in v1.post("/faults", body, status)
+    assert [f["name"] for f in v1.get("/faults")["faults"]] == ["old"]
+
+
+def test_refused_by_the_wire(tmp_path):
+    d = Deadpeer(tmp_path, "--rung", "partial").start()
+    v1 = V1(d.api)
+    v1.post("/proxies", {"name": "u", "listen": f"unix:{tmp_path}/s", "upstream": "builtin:echo"},
+            201)
+    assert "Unix socket" in v1.fault("power_loss", "u", 400)
+    made = v1.proxy()
+    assert "doctor" in v1.fault("power_loss", status=422, clients="127.0.0.2")
+    with dial(made["listen"]) as s:
+        assert echoes(s)
+        one, = v1.sessions(1)
+        assert "how=rst" in v1.delete(f"/sessions/{one['id']}", 422, how="silent")
+        assert echoes(s)
+    assert v1.get("/faults") == {"faults": []}
+    assert d.stop() == 0
+
+
+def test_heal(v1):
+    for name in "pq":
+        v1.proxy(name)
+    v1.fault("hang", "p", name="a")
+    v1.fault("hang", "*", name="b")
+    v1.fault("hang", "q", name="c")
+    assert v1.post("/heal", {"proxy": "q"}) == {"lifted": ["c"]}
+    assert "nobody" in v1.post("/heal", {"proxy": "nobody"}, 404)
+    assert v1.post("/heal") == {"lifted": ["a", "b"]}
+    assert v1.post("/heal") == {"lifted": []}
+    assert len(v1.events(0, "fault.lifted")) == 3
+
+
+# --- sessions ---
+
+def test_sessions(v1, echo):
+    made = v1.proxy(upstream=echo.address)
+    v1.proxy("q")
+    with dial(made["listen"]) as s:
+        assert echoes(s)
+        one, = v1.sessions(1)
+        assert one["client"] == "127.0.0.1:%d" % s.getsockname()[1]
+        assert one["upstream"] == echo.address and one["proxy"] == "p"
+        assert one["state"] == "open" and one["client_leg"] == one["server_leg"] == "speaks"
+        assert one["upstream_bytes"] == one["downstream_bytes"] == 5
+        assert 0 <= one["idle_ns"] <= one["age_ns"] and one["faults"] == []
+        assert v1.get(f"/sessions/{one['id']}")["id"] == one["id"]
+        assert v1.get("/sessions", proxy="q") == {"sessions": [], "total": 0}
+        assert v1.get("/sessions", state="dead")["total"] == 0
+        assert v1.get("/sessions", limit=0) == {"sessions": [], "total": 1}
+    v1.sessions(0)
+    assert "GET /v1/sessions" in v1.get(f"/sessions/{one['id']}", 404)
+    assert "its number" in v1.get("/sessions/x", 400)
+    v1.get("/sessions", 404, proxy="nobody")
+    assert "any, dialing" in v1.get("/sessions", 400, state="bored")
+
+
+@pytest.mark.parametrize("how, sees", [("fin", b""), ("rst", ConnectionResetError)])
+def test_kill(v1, echo, how, sees):
+    made = v1.proxy(upstream=echo.address)
+    with dial(made["listen"]) as s, dial(made["listen"]) as other:
+        assert echoes(s) and echoes(other)
+        port = s.getsockname()[1]
+        mine, = [x for x in v1.sessions(2) if x["client"].endswith(f":{port}")]
+        assert v1.delete(f"/sessions/{mine['id']}", how=how) == {"killed": mine["id"], "how": how}
+        if sees == b"":
+            assert s.recv(1) == b""
+        else:
+            with pytest.raises(sees):
+                s.recv(1)
+        assert echoes(other)
+    wait_until(lambda: v1.events(0, "session.closed", session=mine["id"], reason="killed"))
+    assert v1.events(0, "api.changed", what="session.kill", session=mine["id"])
+    v1.delete(f"/sessions/{mine['id']}", 404)
+
+
+def unacked(s):
+    """tcpi_unacked of TCP_INFO."""
+    return int.from_bytes(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[24:28], "little")
+
+
+def test_kill_silent(v1, echo):
+    made = v1.proxy(upstream=echo.address)
+    with dial(made["listen"]) as s:
+        assert echoes(s)
+        mine, = v1.sessions(1)
+        v1.delete(f"/sessions/{mine['id']}", how="silent")
+        s.sendall(b"anybody?")
+        now = wait_until(lambda: (n := v1.get(f"/sessions/{mine['id']}"))
+                         and n["segments_dropped"] and n)
+        assert now["state"] == "dead" and now["client_leg"] == now["server_leg"] == "silent"
+        assert unacked(s) > 0
+        s.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            s.recv(1)
+        assert "expected" in v1.delete(f"/sessions/{mine['id']}", 400, how="softly")
+        v1.delete(f"/sessions/{mine['id']}", how="rst")
+        wait_until(lambda: v1.get("/sessions")["total"] == 0)
