@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{ "check", check_main, "validate a configuration file" },
 	{ "demo", demo_main, "play every death there is against sockets of its own" },
 	{ "fault", fault_main, "what faults there are: types, keys, presets" },
+	{ "predict", predict_main, "when an application should learn of each death" },
 	{ "doctor", doctor_main, "what works here, tried on loopback" },
 };
 

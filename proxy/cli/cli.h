@@ -16,6 +16,7 @@ int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 int fault_main(int argc, char **argv);
+int predict_main(int argc, char **argv);
 
 /* "deadpeer serve: MESSAGE" on stderr; returns EXIT_USAGE. */
 int cli_usage_error(const char *command, const char *fmt, ...)

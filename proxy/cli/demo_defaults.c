@@ -1,73 +1,52 @@
-/*
- * What Linux does with its own settings: the model of net/ipv4/tcp_timer.c. Measured times are 1 to
- * 4 % above it, since a timeout is found out by the first timer that fires at or after it.
- */
+/* What Linux does with its own settings, by the model of deadpeer predict. Measured times are 1 to
+ * 4 % above it. */
+#include "base/mono.h"
 #include "cli/demo_show.h"
-#include <math.h>
-#include <stdio.h>
+#include "kernel/tcp_sysctl.h"
+#include "model/predict.h"
 
-#define INITIAL_RTO_S 1.0 /* TCP_TIMEOUT_INIT */
-
-static int read_setting(const char *name, int otherwise)
+/* After a power loss, in seconds. */
+static double given_up_after(const struct predict_settings *s, enum predict_when when)
 {
-	char path[96];
-	int value = otherwise;
-	FILE *f;
+	const struct predict_fate fate = { 0 };
+	struct prediction p;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
-	f = fopen(path, "re");
-	if (!f)
-		return otherwise;
-	if (fscanf(f, "%d", &value) != 1)
-		value = otherwise;
-	fclose(f);
-	return value;
-}
-
-/* tcp_model_timeout() */
-static double model_timeout(int n, double base_s, double max_s)
-{
-	int doublings = (int)floor(log2(max_s / base_s));
-
-	if (n <= doublings)
-		return (pow(2, n + 1) - 1) * base_s;
-	return (pow(2, doublings + 1) - 1) * base_s + (n - doublings) * max_s;
-}
-
-/* SYNs go out after 1 s, `linear` times more after 1 s, then after twice as long each time. */
-static double model_connect(const struct defaults *d)
-{
-	double limit = model_timeout(d->syn_retries, INITIAL_RTO_S, d->rto_max_s), at = 0,
-	       wait = INITIAL_RTO_S;
-
-	for (int n = 0; at < limit; n++) {
-		at += wait;
-		if (n >= d->syn_linear)
-			wait = fmin(wait * 2, d->rto_max_s);
-	}
-	return at;
+	predict(s, &fate, PREDICT_POWER_LOSS, when, &p);
+	return (double)p.model_ns / NS_PER_S;
 }
 
 void defaults_model(struct defaults *d)
 {
-	d->sending_s = model_timeout(d->retries2, d->rto_min_s, d->rto_max_s);
-	d->keepalive_s = d->keep_time + (double)d->keep_intvl * d->keep_probes;
-	d->connecting_s = model_connect(d);
+	struct predict_settings s;
+
+	predict_preset(&s, PREDICT_LINUX);
+	s.keepalive = true;
+	s.keep_idle_ns = d->keep_time * NS_PER_S;
+	s.keep_interval_ns = d->keep_intvl * NS_PER_S;
+	s.keep_count = (uint64_t)d->keep_probes;
+	s.retries2 = (uint64_t)d->retries2;
+	s.syn_retries = (uint64_t)d->syn_retries;
+	s.syn_linear = (uint64_t)d->syn_linear;
+	s.rto_max_ns = (int64_t)(d->rto_max_s * NS_PER_S);
+	d->sending_s = given_up_after(&s, PREDICT_SENDING);
+	d->keepalive_s = given_up_after(&s, PREDICT_IDLE);
+	d->connecting_s = given_up_after(&s, PREDICT_CONNECTING);
 	d->first_probe_s = d->keep_time;
 }
 
-/* What a kernel does not have, it does as the second number says. */
 void defaults_read(struct defaults *d)
 {
+	struct tcp_sysctl t;
+
+	tcp_sysctl_read(&t);
 	*d = (struct defaults){
-		.retries2 = read_setting("tcp_retries2", 15),
-		.syn_retries = read_setting("tcp_syn_retries", 6),
-		.syn_linear = read_setting("tcp_syn_linear_timeouts", 0),
-		.keep_time = read_setting("tcp_keepalive_time", 7200),
-		.keep_intvl = read_setting("tcp_keepalive_intvl", 75),
-		.keep_probes = read_setting("tcp_keepalive_probes", 9),
-		.rto_min_s = 0.2, /* TCP_RTO_MIN: the model does not ask tcp_rto_min_us */
-		.rto_max_s = read_setting("tcp_rto_max_ms", 120000) / 1e3,
+		.retries2 = (int)t.retries2,
+		.syn_retries = (int)t.syn_retries,
+		.syn_linear = (int)t.syn_linear_timeouts,
+		.keep_time = (int)t.keepalive_time_s,
+		.keep_intvl = (int)t.keepalive_intvl_s,
+		.keep_probes = (int)t.keepalive_probes,
+		.rto_max_s = (double)t.rto_max_ms / 1e3,
 	};
 	defaults_model(d);
 }

@@ -11,7 +11,7 @@
 /* The machine's settings, and what follows from them by the model of net/ipv4/tcp_timer.c. */
 struct defaults {
 	int retries2, syn_retries, syn_linear, keep_time, keep_intvl, keep_probes;
-	double rto_min_s, rto_max_s;
+	double rto_max_s;
 	double sending_s, keepalive_s, connecting_s, first_probe_s;
 };
 

@@ -11,6 +11,7 @@
 #include "base/mono.h"
 #include "cli/cli.h"
 #include "faults/catalogue.h"
+#include "faults/flap.h"
 #include "kernel/wire.h"
 #include "model/spec.h"
 #include <ctype.h>
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 #define FAULTS_MAX 32
-#define N_POWERS   5
+#define N_POWERS   6
 
 static const char help[] =
     "usage: deadpeer doctor [--json]\n"
@@ -45,11 +46,12 @@ static const char help[] =
 static const struct {
 	const char *name, *gives;
 } powers[N_POWERS] = {
-	{ "filter", "not one packet is answered (SO_ATTACH_FILTER)" },
+	{ "filter", "not one packet is answered, or some are lost (SO_ATTACH_FILTER)" },
 	{ "repair", "connections vanish and are buried without a packet (TCP_REPAIR)" },
 	{ "signature", "silent both ways to the peer's kernel (TCP_MD5SIG)" },
 	{ "minttl", "deaf: what was in flight still leaves (IP_MINTTL)" },
 	{ "mute", "one-way cuts outwards (source route)" },
+	{ "icmp", "hosts that are unreachable (ICMP errors)" },
 };
 
 static const struct {
@@ -72,6 +74,8 @@ struct examination {
 	struct diagnosis faults[FAULTS_MAX];
 	size_t n_faults;
 	bool good;           /* every fault, without further keys, at equivalent or better */
+	bool sieves;         /* those that drop some packets are possible, too */
+	bool rejects;        /* and those that send ICMP */
 	const char *missing; /* wire_advice() */
 	uint32_t capabilities;
 	char
@@ -128,6 +132,42 @@ static void add_diagnosis(
 	}
 }
 
+/* Packets are dropped exactly as asked, or not at all. It is no part of the verdict: what a machine
+ * lacks for it says nothing about deaths. */
+static void add_sieve(struct examination *x, const struct fault_ops *ops)
+{
+	struct diagnosis *d = &x->faults[x->n_faults];
+
+	if (x->n_faults == FAULTS_MAX)
+		return;
+	x->n_faults++;
+	d->fault = ops->type.name;
+	for (int f = 0; f < WIRE_FAMILIES; f++) {
+		bool can = fault_can_sieve(ops, &x->wire, families[f].family);
+
+		d->grade[f] = can ? GRADE_EXACT : GRADE_REFUSED;
+		x->sieves &= can || !x->wire.has[f];
+	}
+}
+
+/* As good as its silence, where there is ICMP at all; and no part of the verdict either. */
+static void add_reject(struct examination *x, const struct fault_ops *ops, const unsigned dirs[2])
+{
+	struct diagnosis *d = &x->faults[x->n_faults];
+
+	if (x->n_faults == FAULTS_MAX)
+		return;
+	x->n_faults++;
+	d->fault = ops->type.name;
+	for (int f = 0; f < WIRE_FAMILIES; f++) {
+		bool can = x->wire.powers[f] & WIRE_ICMP;
+
+		d->grade[f] = can ? fault_grade(&x->wire, families[f].family, dirs[LEG_CLIENT])
+				  : GRADE_REFUSED;
+		x->rejects &= can || !x->wire.has[f];
+	}
+}
+
 /* Each fault of the catalogue with its defaults, then the one-way cut, which needs another power on
  * each leg. False: no memory. */
 static bool diagnose_faults(struct examination *x)
@@ -136,6 +176,7 @@ static bool diagnose_faults(struct examination *x)
 	struct config *c = config_new();
 
 	x->good = x->wire.has[WIRE_V4] || x->wire.has[WIRE_V6];
+	x->sieves = x->rejects = x->good;
 	for (size_t i = 0; c && catalogue[i]; i++) {
 		struct fault_spec *s =
 		    config_add_fault(c, catalogue[i]->type.name, catalogue_types[i]);
@@ -145,9 +186,17 @@ static bool diagnose_faults(struct examination *x)
 			config_free(c);
 			return false;
 		}
-		for (enum leg leg = 0; catalogue[i]->dirs && leg < LEGS; leg++)
-			dirs[leg] = catalogue[i]->dirs(s, leg);
-		add_diagnosis(x, catalogue[i]->type.name, NULL, dirs);
+		const struct fault_spec act = flap_act(s);
+		const struct fault_ops *ops = catalogue_ops(act.type);
+
+		for (enum leg leg = 0; ops->dirs && leg < LEGS; leg++)
+			dirs[leg] = ops->dirs(&act, leg);
+		if (catalogue_types[i]->needs_filter)
+			add_sieve(x, catalogue[i]);
+		else if (catalogue_types[i]->needs_raw)
+			add_reject(x, catalogue[i], dirs);
+		else
+			add_diagnosis(x, catalogue[i]->type.name, NULL, dirs);
 	}
 	config_free(c);
 	add_diagnosis(x, "partition", "direction=upstream or downstream", one_way);
@@ -255,11 +304,11 @@ static const char *grade_word(const struct examination *x, const struct diagnosi
 
 static void print_faults(const struct examination *x)
 {
-	printf("\n  %-14s  %-10s  %s\n", "fault", families[WIRE_V4].name, families[WIRE_V6].name);
+	printf("\n  %-19s  %-10s  %s\n", "fault", families[WIRE_V4].name, families[WIRE_V6].name);
 	for (size_t i = 0; i < x->n_faults; i++) {
 		const struct diagnosis *d = &x->faults[i];
 
-		printf("  %-14s  %-10s  ", d->fault, grade_word(x, d, WIRE_V4));
+		printf("  %-19s  %-10s  ", d->fault, grade_word(x, d, WIRE_V4));
 		if (d->variant)
 			printf("%-10s  %s\n", grade_word(x, d, WIRE_V6), d->variant);
 		else
@@ -276,6 +325,10 @@ static void print_verdict(const struct examination *x)
 	printf("\n%s\n",
 	    x->good ? "Every fault, as it is by default, is possible at grade equivalent or better."
 		    : "Not every fault is possible at grade equivalent or better.");
+	if (!x->sieves)
+		puts("This leaves out those that drop some packets and need the power filter.");
+	if (!x->rejects)
+		puts("This leaves out unreachable, which needs the power icmp.");
 	if (x->missing)
 		printf("For more, grant %s:  %s\n", x->missing, x->grant);
 }

@@ -2,15 +2,32 @@
 #include "faults/catalogue.h"
 #include <string.h>
 
-#define FAULTS(X)                                                                                  \
-	X(power_loss)                                                                              \
-	X(reboot)                                                                                  \
-	X(process_crash)                                                                           \
-	X(hang)                                                                                    \
-	X(partition)                                                                               \
-	X(reset)                                                                                   \
-	X(idle_timeout)                                                                            \
-	X(refuse) X(syn_drop) X(half_close) X(latency) X(bandwidth) X(slow_close) X(noop)
+/* clang-format off */
+#define FAULTS(X) \
+	X(power_loss) \
+	X(reboot) \
+	X(process_crash) \
+	X(hang) \
+	X(partition) \
+	X(reset) \
+	X(idle_timeout) \
+	X(refuse) \
+	X(syn_drop) \
+	X(half_close) \
+	X(flap) \
+	X(max_connections) \
+	X(accept_queue_full) \
+	X(connect_delay) \
+	X(unreachable) \
+	X(packet_loss) \
+	X(mtu_blackhole) \
+	X(ack_loss) \
+	X(keepalive_blackhole) \
+	X(latency) \
+	X(bandwidth) \
+	X(slow_close) \
+	X(noop)
+/* clang-format on */
 
 #define DECLARE(name) extern const struct fault_ops fault_##name;
 #define OPS(name)     &fault_##name,

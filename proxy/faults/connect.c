@@ -18,6 +18,33 @@ static const struct refusal refuse_refusals[] = {
 
 static const struct refusal syn_drop_refusals[] = { SESSION_REFUSALS, { 0 } };
 
+struct queue_params {
+	uint64_t room;
+};
+
+static const struct field queue_params[] = {
+	{ .key = "room",
+	    .kind = FIELD_COUNT,
+	    .offset = offsetof(struct queue_params, room),
+	    .initial = "0",
+	    .min = 0,
+	    .max = 65535,
+	    .help = "connections that still fit: their handshake completes and nobody accepts "
+		    "them" },
+	{ 0 },
+};
+
+static const struct refusal queue_refusals[] = {
+	SESSION_REFUSALS,
+	{ "clients", "a queue is full for everybody: use syn_drop with clients" },
+	{ 0 },
+};
+
+static unsigned queue_room(const struct fault_spec *s)
+{
+	return (unsigned)((const struct queue_params *)s->params.bytes)->room;
+}
+
 static unsigned syn_dirs(const struct fault_spec *s, enum leg leg)
 {
 	(void)s, (void)leg;
@@ -34,6 +61,24 @@ const struct fault_ops fault_refuse = {
 		.gates = true,
 	},
 	.gate = GATE_REFUSE,
+	.lasts = FAULT_NO_PARAM,
+	.tail = FAULT_NO_PARAM,
+};
+
+/* The kernel's own doing: nothing is silenced, so nothing of the wire is needed. */
+const struct fault_ops fault_accept_queue_full = {
+	.type = {
+		.name = "accept_queue_full",
+		.summary = "nobody accepts and the accept queue is full; open sessions live",
+		.peer_sees = "its SYNs are dropped by the kernel: ETIMEDOUT after tcp_syn_retries; with "
+		             "`room`: connected, acknowledged, never answered",
+		.params = queue_params,
+		.refusals = queue_refusals,
+		.sides = 1 << SIDE_SERVER,
+		.gates = true,
+	},
+	.gate = GATE_FULL,
+	.room = queue_room,
 	.lasts = FAULT_NO_PARAM,
 	.tail = FAULT_NO_PARAM,
 };

@@ -7,14 +7,15 @@
  */
 #include "faults/engine.h"
 #include "base/mono.h"
+#include "faults/flap.h"
 #include "faults/run.h"
 #include "faults/runs.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const gate_names[] = { "open", "hold", "refuse", "silent", NULL };
-const char *const fault_state_names[] = { "waiting", "active", "booting", "over", NULL };
+const char *const gate_names[] = { "open", "hold", "full", "refuse", "silent", NULL };
+const char *const fault_state_names[] = { "waiting", "active", "up", "booting", "over", NULL };
 
 void engine_init(
     struct engine *e, const struct wire *wire, struct timeline *timeline, uint64_t seed)
@@ -58,7 +59,7 @@ static enum grade leg_promise(
 {
 	const struct fault_ops *ops = catalogue_ops(s->type);
 
-	if (!ops->dirs || !fault_spec_kills(s, leg))
+	if (!ops->dirs || !fault_spec_kills(s, leg) || !ops->dirs(s, leg))
 		return GRADE_EXACT;
 	return wire_grade(e->wire, family ? family : AF_INET, ops->dirs(s, leg));
 }
@@ -98,43 +99,24 @@ static enum grade fault_promise(const struct engine *e, const struct fault_spec 
 
 /* --- doors --- */
 
-enum gate fault_gate(const struct fault *f)
-{
-	enum gate gate = GATE_OPEN;
-
-	if (fault_has_triggers(f->spec) || f->spec->toxicity < 1)
-		return GATE_OPEN;
-	if (f->state == FAULT_ACTIVE)
-		gate = f->ops->gate;
-	else if (f->state == FAULT_TAIL)
-		gate = f->ops->tail_gate;
-	/* A dead client connects nowhere: the relay, which is its stand-in, says so at once. */
-	if (gate == GATE_SILENT && f->spec->side == SIDE_CLIENT)
-		return GATE_REFUSE;
-	return gate;
-}
-
 /* What is silent at a door is no better than the door's own silence. */
 static void door_grade(struct engine *e, const struct door *d)
 {
 	struct fault *f;
 
 	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (!f->spec->clients.family && fault_gate(f) == GATE_SILENT &&
-		    fault_spec_covers(f->spec, d->spec))
+		if (!f->spec->clients.family && d->gate != GATE_OPEN &&
+		    fault_spec_covers(f->spec, d->spec) && fault_gate_at(f, d) == d->gate)
 			fault_lower(f, d->gate_grade);
 }
 
-static void door_gate(struct engine *e, struct door *d)
+void door_gate(struct engine *e, struct door *d)
 {
-	enum gate gate = GATE_OPEN, old = d->gate;
-	struct fault *f;
+	enum gate gate = gate_wanted(e, d), old = d->gate;
+	unsigned room = d->room;
 
-	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (!f->spec->clients.family && fault_gate(f) > gate &&
-		    fault_spec_covers(f->spec, d->spec))
-			gate = fault_gate(f);
-	if (gate == old) {
+	d->room = gate_room(e, d);
+	if (gate == old && (gate != GATE_FULL || room == d->room)) {
 		door_grade(e, d);
 		return;
 	}
@@ -201,7 +183,7 @@ static void fault_ranges_change(struct fault *f, bool silent)
 	f->ranged = silent;
 }
 
-static void fault_gates(struct fault *f)
+void fault_gates(struct fault *f)
 {
 	struct door *d;
 
@@ -224,7 +206,8 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	d->gate_grade = GRADE_EXACT;
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
-			fault_lower(f, door_promise(e, f->spec, d));
+			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_ranges(f, d))
@@ -237,7 +220,8 @@ void engine_door_changed(struct engine *e, struct door *d)
 
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_spec_covers(f->spec, d->spec))
-			fault_lower(f, door_promise(e, f->spec, d));
+			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
 	door_gate(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (f->ranged)
@@ -260,13 +244,15 @@ static int64_t param_ns(const struct fault *f, size_t offset)
 	int64_t ns = 0;
 
 	if (offset != FAULT_NO_PARAM)
-		memcpy(&ns, f->spec->params.bytes + offset, sizeof(ns));
+		memcpy(&ns, f->act.params.bytes + offset, sizeof(ns));
 	return ns;
 }
 
 int64_t fault_lasts_ns(const struct fault *f)
 {
-	return f->ops->lasts == FAULT_NO_PARAM ? f->spec->duration_ns : param_ns(f, f->ops->lasts);
+	if (f->ops->lasts == FAULT_NO_PARAM || f->cycle.down_ns)
+		return f->spec->duration_ns;
+	return param_ns(f, f->ops->lasts);
 }
 
 static void fault_due(struct engine *e, struct timer *t, int64_t now_ns);
@@ -297,7 +283,7 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 	uint64_t struck = 0;
 	struct run *r, *next;
 
-	if (fault_strikes(f))
+	if (fault_strikes(f) && !f->ops->newcomers)
 		fault_enlist(f);
 	TAILQ_FOREACH (r, &f->runs, in_fault) {
 		if (r->state != RUN_PENDING)
@@ -332,6 +318,7 @@ static void fault_over(struct fault *f)
 {
 	f->state = FAULT_OVER;
 	fault_gates(f);
+	fault_rejects(f);
 }
 
 static void fault_activate(struct fault *f, int64_t now_ns)
@@ -340,6 +327,7 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 
 	f->state = FAULT_ACTIVE;
 	f->active_ns = now_ns;
+	fault_rejects(f);
 	if (fault_has_triggers(f->spec)) {
 		fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
 		fault_start_triggers(f, now_ns);
@@ -347,6 +335,10 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 	}
 	fault_gates(f);
 	fault_tell(f, EVENT_FAULT_ACTIVE, NULL, now_ns);
+	if (f->cycle.down_ns) {
+		flap_start(f, now_ns);
+		return;
+	}
 	fault_strike_window(f, now_ns);
 	if (lasts > 0)
 		fault_timer(f, now_ns + lasts);
@@ -356,12 +348,23 @@ static void fault_activate(struct fault *f, int64_t now_ns)
 	}
 }
 
-/* Out of its window: every run undone, then the doors, then perhaps the tail. */
-static void fault_leave(struct fault *f, const char *reason, int64_t now_ns)
+void fault_begin(struct fault *f, int64_t now_ns)
+{
+	fault_gates(f);
+	fault_strike_window(f, now_ns);
+}
+
+void fault_undo(struct fault *f, int64_t now_ns)
 {
 	engine_observe(f->engine, now_ns);
 	while (!TAILQ_EMPTY(&f->runs))
 		run_lift(TAILQ_FIRST(&f->runs));
+}
+
+/* Out of its window: every run undone, then the doors, then perhaps the tail. */
+static void fault_leave(struct fault *f, const char *reason, int64_t now_ns)
+{
+	fault_undo(f, now_ns);
 	if (f->state == FAULT_ACTIVE && param_ns(f, f->ops->tail) > 0 && reason &&
 	    !fault_has_triggers(f->spec)) {
 		f->state = FAULT_TAIL;
@@ -370,6 +373,12 @@ static void fault_leave(struct fault *f, const char *reason, int64_t now_ns)
 		return;
 	}
 	fault_over(f);
+}
+
+void fault_end(struct fault *f, int64_t now_ns)
+{
+	fault_leave(f, "over", now_ns);
+	fault_tell(f, EVENT_FAULT_LIFTED, f->state == FAULT_TAIL ? "booted" : "over", now_ns);
 }
 
 static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
@@ -382,13 +391,12 @@ static void fault_due(struct engine *e, struct timer *t, int64_t now_ns)
 		fault_activate(f, now_ns);
 		break;
 	case FAULT_ACTIVE:
-		fault_leave(f, "over", now_ns);
-		fault_tell(
-		    f, EVENT_FAULT_LIFTED, f->state == FAULT_TAIL ? "booted" : "over", now_ns);
+		fault_end(f, now_ns);
 		break;
 	case FAULT_TAIL:
 		fault_over(f);
 		break;
+	case FAULT_UP: /* flap.c's own */
 	case FAULT_OVER:
 		break;
 	}
@@ -409,13 +417,18 @@ static bool needs_silence(const struct fault_spec *s, enum leg leg)
 	return !ops->dirs || ops->dirs(s, leg);
 }
 
-const char *engine_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
-    char *buf, size_t size)
+const char *engine_refuses(const struct engine *e, const struct fault_spec *asked,
+    const struct door *d, char *buf, size_t size)
 {
 	static const char *const leg_words[] = { "listens on", "has as its upstream" };
+	const struct fault_spec act = flap_act(asked), *s = &act;
 
-	if (!s->type->needs_wire || !fault_spec_covers(s, d->spec))
+	if (s->type->needs_filter && fault_spec_covers(s, d->spec))
+		return sieve_refuses(e, s, d, buf, size);
+	if (!fault_spec_needs_wire(s) || !fault_spec_covers(s, d->spec))
 		return NULL;
+	if (s->type->needs_raw && reject_refuses(e, s, d, buf, size))
+		return buf;
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		sa_family_t family = d->family[leg];
 
@@ -454,10 +467,12 @@ struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t n
 		return NULL;
 	}
 	f->spec = copy;
-	f->ops = catalogue_ops(copy->type);
+	f->act = flap_act(copy);
+	f->ops = catalogue_ops(f->act.type);
+	f->cycle = flap_cycle(copy);
 	f->engine = e;
 	f->number = ++e->armed;
-	f->grade = fault_promise(e, copy);
+	f->grade = fault_promise(e, &f->act);
 	f->timer = (struct timer){ .due = fault_due, .owner = f };
 	TAILQ_INIT(&f->runs);
 	TAILQ_INSERT_TAIL(&e->faults, f, in_engine);
@@ -497,6 +512,8 @@ int64_t engine_deadline(const struct engine *e)
 	const struct heap_node *first = heap_first(&e->timers);
 	int64_t at = first ? first->at_ns : INT64_MAX;
 
+	if (e->crowd_changed)
+		return 0;
 	return e->observe_due_ns < at ? e->observe_due_ns : at;
 }
 
@@ -510,6 +527,8 @@ void engine_tick(struct engine *e, int64_t now_ns)
 		heap_remove(&e->timers, first);
 		t->due(e, t, now_ns);
 	}
+	if (e->crowd_changed)
+		gate_crowds(e);
 	if (now_ns >= e->observe_due_ns)
 		engine_observe(e, now_ns);
 }

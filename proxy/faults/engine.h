@@ -23,8 +23,9 @@ struct timer {
 	void *owner;
 };
 
-enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_TAIL, FAULT_OVER };
-extern const char *const fault_state_names[]; /* "waiting", "active", "booting", "over" */
+/* FAULT_UP: a flap between two outages. */
+enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_UP, FAULT_TAIL, FAULT_OVER };
+extern const char *const fault_state_names[]; /* "waiting", "active", "up", "booting", "over" */
 
 /* Sessions that came to a door while the fault was armed. */
 struct tally {
@@ -32,9 +33,18 @@ struct tally {
 	uint64_t sessions;
 };
 
+/* Of a flap: faults/flap.h. */
+struct cycle {
+	int64_t down_ns, up_ns;    /* 0: no flap */
+	int64_t turn_ns, until_ns; /* when the phase ends by the clock; when all is over */
+	uint64_t n;
+};
+
 struct fault {
-	struct fault_spec *spec; /* owned */
-	const struct fault_ops *ops;
+	struct fault_spec *spec;     /* owned; as asked for */
+	struct fault_spec act;       /* what acts: the same, or what a flap repeats (flap.h) */
+	const struct fault_ops *ops; /* of act */
+	struct cycle cycle;
 	struct engine *engine;
 	enum fault_state state;
 	enum grade grade;   /* what the wire promises, or the worst of its strikes */
@@ -60,6 +70,7 @@ struct engine {
 	uint64_t armed;                      /* faults, since the start */
 	uint64_t buffer_bytes, buffer_total; /* what streams may hold: a flow, all together */
 	uint64_t buffered;                   /* what they hold */
+	bool crowd_changed; /* gates that depend on how many sessions there are: at the next tick */
 };
 
 void engine_init(
@@ -94,12 +105,19 @@ struct fault *engine_find(struct engine *e, const char *name);
 
 /* A session was accepted; its legs may be struck before this returns. */
 void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns);
+/* It carries no bytes any more: ended, ending, or the relic of a dead host. */
+void engine_session_done(struct engine *e, struct target *t);
 /* It is about to be freed. */
 void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns);
 /* A flow has carried as many bytes as ops->mark asked to be told of. */
 void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t now_ns);
 /* A leg was connected after the session had been struck: it gets what the faults want of it. */
 void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns);
+
+/* True: this segment, which has arrived at this door and is not RST, is to be answered with ICMP,
+ * as *how says. */
+bool engine_rejects(
+    struct engine *e, struct door *d, const struct icmp_segment *s, struct icmp_error *how);
 
 /* When engine_tick() wants to be called next; INT64_MAX: never. */
 int64_t engine_deadline(const struct engine *e);

@@ -13,14 +13,16 @@
  * wait.
  *   4. orderly end  half_close, EOF.
  *
- * and on a listening address: silent > refuse > hold > open (enum gate).
+ * and on a listening address: silent > refuse > full > hold > open (enum gate).
  */
 #pragma once
 #include "faults/target.h"
+#include "kernel/icmp.h"
 #include "model/spec.h"
 
 struct engine;
 struct fault;
+struct fault_ops;
 struct run;
 struct stage;
 
@@ -38,13 +40,21 @@ struct stage;
 unsigned fault_direction_flows(const struct fault_spec *s);
 unsigned fault_direction_legs(const struct fault_spec *s);
 
+/* The wire can do what a type with needs_filter wants (AF_UNSPEC: not known yet, IPv4 then). */
+bool fault_can_sieve(const struct fault_ops *ops, const struct wire *w, sa_family_t family);
+
 struct fault_ops {
 	struct fault_type type;
 	enum other other;    /* what OTHER_DEFAULT means here */
 	enum gate gate;      /* while active, without session triggers; GATE_OPEN: does not gate */
 	enum gate tail_gate; /* after that, for tail */
-	size_t lasts;        /* offset in params of the window's length; FAULT_NO_PARAM: duration */
-	size_t tail;         /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
+	/* The gate of this door as it is now (asked again when sessions come and go); NULL: gate.
+	 * Never more than gate. */
+	enum gate (*gate_now)(const struct fault_spec *s, const struct door *d);
+	/* GATE_FULL: connections that still fit. */
+	unsigned (*room)(const struct fault_spec *s);
+	size_t lasts; /* offset in params of the window's length; FAULT_NO_PARAM: duration */
+	size_t tail;  /* offset in params of the tail's length; FAULT_NO_PARAM: no tail */
 	/* The idle time that triggers it; NULL: after_idle. */
 	int64_t (*idle_ns)(const struct fault_spec *s);
 	/* Keepalive probes restart that clock, too; NULL: only data does. */
@@ -52,12 +62,17 @@ struct fault_ops {
 	/* What the timeline notes when it is armed: that it does otherwise than its keys say alone.
 	 * In buf; NULL: nothing to note. */
 	const char *(*note)(const struct fault_spec *s, char *buf, size_t size);
-	bool instant; /* no window of its own: strikes once */
+	bool instant;   /* no window of its own: strikes once */
+	bool newcomers; /* strikes sessions as they are opened, not those that are open before */
+	/* Of those that toxicity and clients choose; NULL: all. */
+	bool (*picks)(const struct fault_spec *s, const struct target *t);
 	/* The flows (FLOW_BIT) whose bytes it counts (after_bytes) or shapes; NULL: what the dying
 	 * ends send. */
 	unsigned (*flows)(const struct fault_spec *s);
 	/* What it cuts on a dying leg, for the grade; NULL: nothing. */
 	unsigned (*dirs)(const struct fault_spec *s, enum leg leg);
+	/* The ICMP error that the segments of those it strikes are answered with; NULL: none. */
+	struct icmp_error (*rejects)(const struct fault_spec *s);
 	void (*arm)(struct run *r);    /* what must be so at once, on every session */
 	void (*settle)(struct run *r); /* what makes it last, after all were armed; NULL: nothing */
 	void (*tell)(struct run *r);   /* what the living are told, after all were settled; NULL */
@@ -66,6 +81,9 @@ struct fault_ops {
 	size_t stage_bytes; /* of stage.state */
 	/* What a stage asked for with stage_strike(). */
 	void (*strike)(struct run *r);
+	/* Called every look_ns while active: what it wants may need to be said anew; NULL: no. */
+	void (*look)(struct run *r);
+	int64_t look_ns;
 	/* Ends what arm began, beyond the wishes in run (undone by the engine); NULL: none. */
 	void (*disarm)(struct run *r);
 };
@@ -75,13 +93,24 @@ enum run_state { RUN_PENDING, RUN_ACTIVE };
 
 struct timer;
 
+/* What is dropped on these legs (1 << enum leg). */
+struct run_sieve {
+	struct wire_sieve wish;
+	uint8_t legs;
+	uint8_t stale; /* legs where something has arrived since it was said */
+};
+
 struct run {
 	struct fault *fault;
 	struct target *target;
 	enum run_state state;
 	uint8_t silent[LEGS];    /* wish: directions cut, per leg */
 	uint8_t held;            /* wish: flows held */
+	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
+	int64_t dial_ns;         /* wish: the upstream is not dialled before; 0: none */
 	bool settled, told;      /* settle, tell were done */
+	bool answered;           /* a packet that was too large was, and ... */
+	uint32_t answered_seq;   /* ... where the first of them began (reject.c) */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */
 	uint32_t drops[LEGS];    /* told so far */
@@ -94,6 +123,7 @@ struct run {
 	TAILQ_ENTRY(run) in_fault;
 };
 
+/* The spec that acts: a flap's is that of the type it repeats. */
 const struct fault_spec *run_spec(const struct run *r);
 
 /* Is this leg the dying end's? (side=both: both are.) */
@@ -102,7 +132,10 @@ bool fault_spec_kills(const struct fault_spec *s, enum leg leg); /* the same, of
 
 void run_silence(struct run *r, enum leg leg, unsigned dirs);
 void run_hold(struct run *r, unsigned flows);
+void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *wish); /* once */
+void run_sieve_look(struct run *r); /* for ops->look: says it anew once no more arrives */
 void run_bury(struct run *r, enum leg leg);
+void run_delay_dial(struct run *r, int64_t until_ns); /* INT64_MAX: until it is lifted */
 void run_end(struct run *r, enum leg leg, enum ending how);
 
 /* What the living leg is told, by `other`. Nothing when both are dying. */

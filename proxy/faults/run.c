@@ -9,7 +9,7 @@ const char *const flow_names[] = { "upstream", "downstream", NULL };
 
 const struct fault_spec *run_spec(const struct run *r)
 {
-	return r->fault->spec;
+	return &r->fault->act;
 }
 
 bool fault_spec_kills(const struct fault_spec *s, enum leg leg)
@@ -92,6 +92,25 @@ void run_hold(struct run *r, unsigned flows)
 {
 	r->held = flows;
 	run_apply_hold(r->target);
+}
+
+void run_apply_dial(struct target *t)
+{
+	bool may = true;
+	struct run *r;
+
+	if (t->over)
+		return;
+	LIST_FOREACH (r, &t->runs, in_target)
+		if (r->state == RUN_ACTIVE && r->dial_ns)
+			may = false;
+	t->ops->dial(t, may);
+}
+
+void run_delay_dial(struct run *r, int64_t until_ns)
+{
+	r->dial_ns = until_ns;
+	run_apply_dial(r->target);
 }
 
 void run_bury(struct run *r, enum leg leg)

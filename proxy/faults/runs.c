@@ -42,6 +42,8 @@ bool fault_chooses(const struct fault *f, const struct target *t)
 
 	if (s->clients.family && !cidr_contains(&s->clients, t->door->ops->client(t)))
 		return false;
+	if (f->ops->picks && !f->ops->picks(&f->act, t))
+		return false;
 	if (s->toxicity >= 1)
 		return true;
 	snprintf(label, sizeof(label), "%s/%s", s->name, t->door->spec->name);
@@ -123,6 +125,7 @@ void run_free(struct run *r)
 	stream_detach(r);
 	LIST_REMOVE(r, in_target);
 	TAILQ_REMOVE(&r->fault->runs, r, in_fault);
+	free(r->sieve);
 	free(r);
 }
 
@@ -295,10 +298,39 @@ void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t no
 
 /* --- the strike --- */
 
-static void window_due(struct engine *e, struct timer *timer, int64_t now_ns)
+/* Of a run with a window of its own. */
+static int64_t window_end_ns(const struct run *r)
 {
-	(void)e, (void)now_ns;
-	run_lift(timer->owner);
+	int64_t lasts = fault_lasts_ns(r->fault), until = r->dial_ns ? r->dial_ns : INT64_MAX;
+
+	if (fault_has_triggers(run_spec(r)) && lasts > 0 && r->since_ns + lasts < until)
+		until = r->since_ns + lasts;
+	return until;
+}
+
+static void active_due(struct engine *e, struct timer *timer, int64_t now_ns);
+
+static void active_wait(struct run *r, int64_t now_ns)
+{
+	int64_t at = window_end_ns(r);
+
+	if (r->fault->ops->look && now_ns + r->fault->ops->look_ns < at)
+		at = now_ns + r->fault->ops->look_ns;
+	if (at != INT64_MAX)
+		run_timer(r, at, active_due);
+}
+
+static void active_due(struct engine *e, struct timer *timer, int64_t now_ns)
+{
+	struct run *r = timer->owner;
+
+	(void)e;
+	if (now_ns >= window_end_ns(r)) {
+		run_lift(r);
+		return;
+	}
+	r->fault->ops->look(r);
+	active_wait(r, now_ns);
 }
 
 void run_arm(struct run *r, int64_t now_ns)
@@ -315,8 +347,8 @@ void run_arm(struct run *r, int64_t now_ns)
 
 static bool has_wishes(const struct run *r)
 {
-	return r->held || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER] ||
-	       r->stages[FLOW_UPSTREAM] || r->stages[FLOW_DOWNSTREAM];
+	return r->held || r->sieve || r->silent[LEG_CLIENT] || r->silent[LEG_SERVER] ||
+	       r->stages[FLOW_UPSTREAM] || r->stages[FLOW_DOWNSTREAM] || r->dial_ns;
 }
 
 void run_settle(struct run *r)
@@ -334,7 +366,8 @@ void run_settle(struct run *r)
 
 static void observe_from(struct engine *e, const struct run *r, int64_t now_ns)
 {
-	if ((r->silent[LEG_CLIENT] || r->silent[LEG_SERVER]) && e->observe_due_ns == INT64_MAX)
+	if ((run_counts(r, LEG_CLIENT) || run_counts(r, LEG_SERVER)) &&
+	    e->observe_due_ns == INT64_MAX)
 		e->observe_due_ns = now_ns + e->observe_interval_ns;
 }
 
@@ -357,8 +390,8 @@ void run_tell(struct run *r, int64_t now_ns)
 	observe_from(e, r, now_ns);
 	if (!has_wishes(r))
 		run_free(r);
-	else if (fault_has_triggers(f->spec) && fault_lasts_ns(f) > 0)
-		run_timer(r, now_ns + fault_lasts_ns(f), window_due);
+	else
+		active_wait(r, now_ns);
 }
 
 void run_lift(struct run *r)
@@ -376,9 +409,14 @@ void run_lift(struct run *r)
 			if (silent[leg])
 				run_apply_silence(r, leg);
 		}
+		run_lift_sieve(r);
 		r->held = 0;
 		if (held)
 			run_apply_hold(t);
+		if (r->dial_ns) {
+			r->dial_ns = 0;
+			run_apply_dial(t);
+		}
 	}
 	run_free(r);
 	if (pending)
@@ -431,6 +469,7 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 	LIST_INIT(&t->runs);
 	TAILQ_INSERT_TAIL(&t->door->targets, t, in_door);
+	gate_count(e, t);
 	TAILQ_FOREACH (f, &e->faults, in_engine) {
 		if (f->state > FAULT_ACTIVE || !fault_spec_covers(f->spec, t->door->spec))
 			continue;
@@ -443,7 +482,8 @@ void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)
 
 void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 {
-	(void)e, (void)now_ns;
+	(void)now_ns;
+	engine_session_done(e, t);
 	while (!LIST_EMPTY(&t->runs)) {
 		struct run *r = LIST_FIRST(&t->runs);
 
@@ -461,9 +501,13 @@ void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
 	struct run *r;
 
 	(void)e, (void)now_ns;
-	LIST_FOREACH (r, &t->runs, in_target)
-		if (r->state == RUN_ACTIVE && r->silent[LEG_SERVER]) {
+	LIST_FOREACH (r, &t->runs, in_target) {
+		if (r->state != RUN_ACTIVE || !run_counts(r, LEG_SERVER))
+			continue;
+		if (r->silent[LEG_SERVER])
 			run_apply_silence(r, LEG_SERVER);
-			fault_lower(r->fault, r->grade[LEG_SERVER]);
-		}
+		else
+			run_apply_sieve(r, LEG_SERVER);
+		fault_lower(r->fault, r->grade[LEG_SERVER]);
+	}
 }

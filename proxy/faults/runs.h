@@ -21,12 +21,32 @@ bool fault_strikes(const struct fault *f);
 /* A pending run for every open session that toxicity and clients choose. */
 void fault_enlist(struct fault *f);
 
+enum gate fault_gate_at(const struct fault *f, const struct door *d); /* ... at this door */
+/* What all of them want of this door; with GATE_FULL, the room that is left. */
+enum gate gate_wanted(const struct engine *e, const struct door *d);
+unsigned gate_room(const struct engine *e, const struct door *d);
+void door_gate(struct engine *e, struct door *d);    /* ... is done */
+void gate_count(struct engine *e, struct target *t); /* until engine_session_done() */
+void gate_crowds(struct engine *e); /* all doors anew: sessions have come or gone */
 /* It keeps its clients' range silent at this door. */
 bool fault_ranges(const struct fault *f, const struct door *d);
+
+/* Its doors answer with ICMP while it is active (reject.c). */
+void fault_rejects(struct fault *f);
+/* It is silent to nobody: only packets that are too large are dropped. */
+bool reject_passes(const struct fault_spec *s);
+/* As engine_refuses(), for types that send ICMP. */
+const char *reject_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size);
+void door_rejects(struct engine *e, struct door *d);
 
 /* One more session at this door; returns how many. 0: no memory to count. */
 uint64_t fault_count(struct fault *f, const struct door *d);
 void fault_forget(struct fault *f, const struct door *d);
+
+/* As engine_refuses(), for types that drop some segments. */
+const char *sieve_refuses(const struct engine *e, const struct fault_spec *s, const struct door *d,
+    char *buf, size_t size);
 
 struct run *run_find(const struct fault *f, const struct target *t);
 struct run *run_new(struct fault *f, struct target *t); /* RUN_PENDING; NULL: no memory */
@@ -37,6 +57,14 @@ void run_settle(struct run *r);
 void run_tell(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
 void run_strike(struct run *r);               /* what a stage asked for */
 void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
+
+/* Its window begins: gates, then all its sessions. */
+void fault_begin(struct fault *f, int64_t now_ns);
+/* Its window ends, or one outage of a flap: every run undone; the gates are the caller's. */
+void fault_undo(struct fault *f, int64_t now_ns);
+void fault_gates(struct fault *f);
+/* The window is over: undone, gates, perhaps the tail; told. */
+void fault_end(struct fault *f, int64_t now_ns);
 
 /* Reads the drop counters of what is silent and tells what is new. */
 void engine_observe(struct engine *e, int64_t now_ns);

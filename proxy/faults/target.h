@@ -6,7 +6,7 @@
  * faults together want (fault.h has who wins) and says only that.
  */
 #pragma once
-#include "kernel/wire.h"
+#include "kernel/wire_sieve.h"
 #include "model/spec.h"
 #include <stdint.h>
 #include <sys/queue.h>
@@ -36,12 +36,16 @@ struct target_ops {
 	enum grade (*silence)(struct target *t, enum leg leg, unsigned dirs);
 	/* The silent leg's host is dead for good: nothing queued may leave either. */
 	enum grade (*bury)(struct target *t, enum leg leg);
+	/* Segments that arrive on a leg are dropped as it says (probe_seq is not looked at); NULL:
+	 * none is. Asked again while probes are dropped: RCV.NXT may have moved. Returns
+	 * GRADE_EXACT, or GRADE_REFUSED: not so. */
+	enum grade (*sieve)(struct target *t, enum leg leg, const struct wire_sieve *joined);
 	/* Bytes neither read nor written in these flows (FLOW_BIT). */
 	void (*hold)(struct target *t, unsigned flows);
 	/* Ends a leg. A leg that is silent ends when it speaks again. `why` is static or outlives
 	 * the target. */
 	void (*end)(struct target *t, enum leg leg, enum ending how, const char *why);
-	/* Segments dropped so far on a silent leg (wire_drops()). */
+	/* Segments dropped so far on a leg that is silent or sieved (wire_drops()). */
 	uint32_t (*drops)(struct target *t, enum leg leg);
 	/* Call engine_bytes() when a flow has carried this many bytes; UINT64_MAX: never. */
 	void (*mark)(struct target *t, enum flow flow, uint64_t bytes);
@@ -49,6 +53,8 @@ struct target_ops {
 	uint32_t (*segments)(struct target *t, enum leg leg);
 	/* When bytes last moved. */
 	int64_t (*active_ns)(const struct target *t);
+	/* May the upstream be dialled? At once, unless told otherwise. */
+	void (*dial)(struct target *t, bool may);
 	uint64_t (*bytes)(const struct target *t, enum flow flow);
 	/* The flow's bytes go through streams[flow] (faults/stream.h) from now on, or something in
 	 * it can go on: look at it again. */
@@ -65,11 +71,12 @@ struct target {
 	uint64_t id;  /* the session's number, unique in the process */
 	uint64_t nth; /* its number on its door, from 1 */
 	bool over;    /* it has ended and waits to be freed: leave it alone */
+	bool counted; /* in door.open */
 };
 
 /* What happens to a connection attempt; the larger wins. */
-enum gate { GATE_OPEN, GATE_HOLD, GATE_REFUSE, GATE_SILENT };
-extern const char *const gate_names[]; /* "open", "hold", "refuse", "silent" */
+enum gate { GATE_OPEN, GATE_HOLD, GATE_FULL, GATE_REFUSE, GATE_SILENT };
+extern const char *const gate_names[]; /* "open", "hold", "full", "refuse", "silent" */
 
 struct door_ops {
 	/* GATE_SILENT drains the accept queue into sessions after the silence holds. Returns the
@@ -79,6 +86,9 @@ struct door_ops {
 	enum grade (*range)(struct door *d, const struct cidr *clients, bool silent);
 	/* Segments dropped; counts from 0 anew with each GATE_SILENT. */
 	uint32_t (*drops)(struct door *d);
+	/* Segments that arrive are answered with ICMP where engine_rejects() says so, or no longer.
+	 * False: that is not possible. */
+	bool (*reject)(struct door *d, bool on);
 	/* The peer's address, for `clients`. */
 	const struct sockaddr *(*client)(const struct target *t);
 };
@@ -92,7 +102,11 @@ struct door {
 				     resolved */
 	enum gate gate;
 	enum grade gate_grade; /* what ops->gate returned */
+	unsigned room; /* GATE_FULL: connections that still fit in the accept queue; set before */
+	uint64_t
+	    open; /* sessions that carry bytes, or will: engine_session_done() was not called */
 	uint32_t drops_told;
+	bool rejecting; /* what ops->reject was told */
 	TAILQ_HEAD(, target) targets;
 	TAILQ_ENTRY(door) in_engine;
 };

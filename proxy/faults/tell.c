@@ -98,14 +98,14 @@ static void tell_drops(struct engine *e, const struct target *t, const struct do
 	timeline_record(e->timeline, EVENT_SEGMENTS_DROPPED, o);
 }
 
-/* Told so far of a leg, by whichever run: faults that silence the same leg share its counter. */
+/* Told so far of a leg, by whichever run: faults on the same leg share its counter. */
 static uint32_t drops_told(const struct target *t, enum leg leg)
 {
 	uint32_t told = 0;
 	struct run *r;
 
 	LIST_FOREACH (r, &t->runs, in_target)
-		if (r->silent[leg] && r->drops[leg] > told)
+		if (run_counts(r, leg) && r->drops[leg] > told)
 			told = r->drops[leg];
 	return told;
 }
@@ -114,14 +114,14 @@ bool run_observe(struct run *r)
 {
 	static const char *const words[] = { "client", "server" };
 	struct target *t = r->target;
-	bool silent = false;
+	bool counts = false;
 
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		uint32_t total, told;
 
-		if (!r->silent[leg])
+		if (!run_counts(r, leg))
 			continue;
-		silent = true;
+		counts = true;
 		total = t->ops->drops(t, leg);
 		if (total <= r->drops[leg])
 			continue;
@@ -131,19 +131,39 @@ bool run_observe(struct run *r)
 		r->fault->segments += total - r->drops[leg];
 		r->drops[leg] = total;
 	}
-	return silent;
+	return counts;
+}
+
+static void observe_others(struct run *r, enum leg leg)
+{
+	struct run *other;
+
+	LIST_FOREACH (other, &r->target->runs, in_target)
+		if (other != r && run_counts(other, leg))
+			run_observe(other);
 }
 
 void run_baseline(struct run *r, enum leg leg)
 {
 	struct run *other;
+	bool silent = false;
 
+	observe_others(r, leg);
 	r->drops[leg] = 0;
 	LIST_FOREACH (other, &r->target->runs, in_target)
 		if (other != r && other->silent[leg]) {
-			run_observe(other);
+			silent = true;
 			r->drops[leg] = other->drops[leg];
 		}
+	LIST_FOREACH (other, &r->target->runs, in_target)
+		if (!silent)
+			other->drops[leg] = 0;
+}
+
+void run_baseline_sieve(struct run *r, enum leg leg)
+{
+	observe_others(r, leg);
+	r->drops[leg] = r->target->ops->drops(r->target, leg);
 }
 
 /* It is for this fault that SYNs vanish at the door. */
@@ -151,7 +171,7 @@ static bool fault_drops_syns(const struct fault *f, const struct door *d)
 {
 	if (f->spec->clients.family)
 		return fault_ranges(f, d);
-	return fault_gate(f) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
+	return fault_gate_at(f, d) == GATE_SILENT && fault_spec_covers(f->spec, d->spec);
 }
 
 static bool door_silent(const struct engine *e, const struct door *d)

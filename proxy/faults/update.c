@@ -53,6 +53,7 @@ bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s
 	if (!copy)
 		return false;
 	f->spec = copy;
+	f->act = *copy; /* those that repeat another type shape nothing */
 	choose_again(f, now_ns);
 	TAILQ_FOREACH (r, &f->runs, in_fault)
 		if (r->state == RUN_ACTIVE)

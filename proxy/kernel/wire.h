@@ -32,6 +32,7 @@ enum wire_power {
 	WIRE_SIGNATURE = 1 << 2,
 	WIRE_MINTTL = 1 << 3,
 	WIRE_MUTE = 1 << 4,
+	WIRE_ICMP = 1 << 5, /* cuts nothing: ICMP errors can be sent (icmp.h) */
 };
 
 enum wire_family { WIRE_V4, WIRE_V6, WIRE_FAMILIES };
@@ -44,7 +45,7 @@ struct wire {
 	struct {
 		int error;          /* errno of what failed, 0 where it worked */
 		char why[96];       /* "" where it worked: what was tried and what came back */
-	} result[WIRE_FAMILIES][5]; /* by bit number of enum wire_power */
+	} result[WIRE_FAMILIES][6]; /* by bit number of enum wire_power */
 	bool has[WIRE_FAMILIES];    /* a loopback connection of that family was possible at all */
 };
 

@@ -12,6 +12,7 @@
  * time.
  */
 #include "base/mono.h"
+#include "kernel/icmp.h"
 #include "kernel/wire.h"
 #include "kernel/wire_impl.h"
 #include <errno.h>
@@ -268,6 +269,40 @@ static bool try_repair(struct bench *b)
 	return vanishes(b);
 }
 
+static bool hears_error(struct bench *b, const struct icmp *i)
+{
+	const struct icmp_error host = { .code = ICMP_SAYS_HOST };
+	const int64_t deadline = mono_now_ns() + WAIT_NS;
+	struct pollfd p = { .fd = b->theirs }; /* errors alone */
+	struct icmp_segment s;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	do {
+		while (icmp_hear(i, b->family, &s) > 0)
+			(void)icmp_answer(i, &s, &host);
+	} while (poll(&p, 1, 1) == 0 && mono_now_ns() < deadline);
+	return getsockopt(b->theirs, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	       error == EHOSTUNREACH;
+}
+
+/* A connection that asks for it (IP_RECVERR, ip(7)) hears at once of an error that quotes what it
+ * sent last: here, the acknowledgement of our byte. */
+static bool try_icmp(struct bench *b)
+{
+	struct icmp i;
+	bool heard;
+
+	if (setsockopt(b->theirs, b->family == WIRE_V4 ? IPPROTO_IP : IPPROTO_IPV6,
+		b->family == WIRE_V4 ? IP_RECVERR : IPV6_RECVERR, &one, sizeof(one)) < 0)
+		return refused_because(b, "IP_RECVERR");
+	if (icmp_open(&i, b->listener) < 0)
+		return refused_because(b, "SOCK_RAW");
+	heard = send_byte(b->ours) && hears_error(b, &i);
+	icmp_close(&i);
+	return heard || without_effect(b, "sent, but the peer does not hear of it");
+}
+
 struct experiment {
 	unsigned bit; /* of enum wire_power */
 	bool (*try)(struct bench *b);
@@ -280,6 +315,7 @@ static const struct experiment experiments[] = {
 	{ 2, try_signature },
 	{ 3, try_minttl },
 	{ 4, try_mute },
+	{ 5, try_icmp },
 };
 
 #define N_EXPERIMENTS (sizeof(experiments) / sizeof(experiments[0]))
@@ -340,9 +376,9 @@ const char *wire_advice(const struct wire *w)
 				missing |= 1u << bit;
 		}
 	}
-	if ((missing & (WIRE_FILTER | WIRE_REPAIR)) && (missing & WIRE_MUTE))
+	if ((missing & (WIRE_FILTER | WIRE_REPAIR)) && (missing & (WIRE_MUTE | WIRE_ICMP)))
 		return "CAP_NET_ADMIN,CAP_NET_RAW";
 	if (missing & (WIRE_FILTER | WIRE_REPAIR))
 		return "CAP_NET_ADMIN";
-	return missing & WIRE_MUTE ? "CAP_NET_RAW" : NULL;
+	return missing & (WIRE_MUTE | WIRE_ICMP) ? "CAP_NET_RAW" : NULL;
 }

@@ -242,48 +242,74 @@ static void check_scope(const struct check *k, const struct subject *s, const st
 
 static void check_side(const struct check *k, const struct subject *s, const struct fault_spec *f)
 {
+	const struct fault_type *acts = fault_spec_acts(f);
 	char list[TEXT_MAX] = "";
 	size_t len = 0;
 
-	if (f->type->sides & (1u << f->side))
+	if (acts->sides & (1u << f->side))
 		return;
 	for (int i = 0; side_names[i]; i++)
-		if (f->type->sides & (1u << i))
+		if (acts->sides & (1u << i))
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
 			    len ? " or " : "", side_names[i]);
 	fail(k, s, "side", "expected %s, got \"%s\", which %s cannot have", list,
-	    side_names[f->side], f->type->name);
+	    side_names[f->side], acts->name);
+}
+
+static bool refuses(const struct fault_type *type, const char *key)
+{
+	for (const struct refusal *r = type->refusals; r && r->key; r++)
+		if (strcmp(r->key, key) == 0)
+			return true;
+	return false;
+}
+
+/* A type that is repeated has its end from the one that repeats it. */
+static bool said_elsewhere(
+    const struct fault_type *inner, const struct fault_type *type, const char *key)
+{
+	return inner != type && (strcmp(key, "duration") == 0 || refuses(type, key));
 }
 
 /* A refused key must neither be given nor differ from its default. */
-static void check_refusals(
-    const struct check *k, const struct subject *s, const struct fault_spec *f)
+static void check_refusals_of(const struct check *k, const struct subject *s,
+    const struct fault_spec *f, const struct fault_type *type)
 {
 	struct fault_spec plain = { 0 };
 
 	field_defaults(fault_fields, &plain);
 	plain.side = f->side; /* its default depends on the type: check_side() */
-	for (const struct refusal *r = f->type->refusals; r && r->key; r++) {
+	for (const struct refusal *r = type->refusals; r && r->key; r++) {
 		const struct field *field = field_find(fault_fields, r->key);
 
+		if (said_elsewhere(type, f->type, r->key))
+			continue;
 		if (find_place(k, f, r->key) || (field && !field_equal(field, f, &plain)))
-			fail(
-			    k, s, r->key, "%s does not take %s: %s", f->type->name, r->key, r->why);
+			fail(k, s, r->key, "%s does not take %s: %s", type->name, r->key, r->why);
 	}
 	field_release(fault_fields, &plain);
+}
+
+static void check_refusals(
+    const struct check *k, const struct subject *s, const struct fault_spec *f)
+{
+	check_refusals_of(k, s, f, f->type);
+	if (f->type->inner)
+		check_refusals_of(k, s, f, f->type->inner(f));
 }
 
 /* A Unix socket has no wire: there is nothing between its ends that could fall silent. */
 static void check_wire(const struct check *k, const struct subject *s, const struct fault_spec *f)
 {
-	for (size_t i = 0; f->type->needs_wire && i < k->c->n_proxies; i++) {
+	for (size_t i = 0; fault_spec_needs_wire(f) && i < k->c->n_proxies; i++) {
 		const struct proxy_spec *p = k->c->proxies[i];
 		bool client_leg = f->side != SIDE_CLIENT && p->listen.kind == ADDR_UNIX;
 		bool server_leg = f->side != SIDE_SERVER && p->upstream.kind == ADDR_UNIX;
 
 		if (fault_spec_covers(f, p) && (client_leg || server_leg))
 			fail(k, s, NULL, "%s needs TCP, but the %s of proxy %s is a Unix socket",
-			    f->type->name, client_leg ? "listen address" : "upstream", p->name);
+			    fault_spec_acts(f)->name, client_leg ? "listen address" : "upstream",
+			    p->name);
 	}
 }
 

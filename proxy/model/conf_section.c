@@ -273,6 +273,8 @@ static struct fault_spec *add_fault(struct conf_run *run, struct conf_section *s
 	set_values(run, s, f,
 	    (struct target[]){ { fault_fields, f }, { f->type->params, &f->params }, { 0 } },
 	    f->type->name);
+	if (!find_entry(s, "side")) /* a parameter may have named the type that acts */
+		f->side = fault_spec_side_initial(f);
 	return f;
 }
 

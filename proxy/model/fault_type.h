@@ -24,6 +24,8 @@ struct preset {
 	const char *source;   /* where the values were read, and when (year-month) */
 };
 
+struct fault_spec;
+
 /* What the data layers know of a type of fault. faults/ supplies the rows (faults/catalogue.h). */
 struct fault_type {
 	const char *name;
@@ -40,4 +42,8 @@ struct fault_type {
 	bool needs_filter; /* it drops some segments and lets others pass: CAP_NET_ADMIN */
 	bool needs_raw;    /* it sends ICMP: CAP_NET_RAW */
 	bool gates;        /* it acts on the listening address, too */
+	/* The type that it repeats, whose rules hold, too; NULL: none. */
+	const struct fault_type *(*inner)(const struct fault_spec *s);
+	/* needs_wire is so with these parameters; NULL: with all. */
+	bool (*needs_wire_if)(const struct fault_spec *s);
 };

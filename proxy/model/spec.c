@@ -220,12 +220,24 @@ struct proxy_spec *config_add_proxy(struct config *c, const char *name)
 	return c->proxies[c->n_proxies++] = p;
 }
 
-/* The side a fault has unless told otherwise: the server's, where the type can have it. */
-static int side_initial(const struct fault_type *type)
+const struct fault_type *fault_spec_acts(const struct fault_spec *f)
 {
+	return f->type->inner ? f->type->inner(f) : f->type;
+}
+
+bool fault_spec_needs_wire(const struct fault_spec *f)
+{
+	const struct fault_type *type = fault_spec_acts(f);
+
+	return type->needs_wire && (!type->needs_wire_if || type->needs_wire_if(f));
+}
+
+int fault_spec_side_initial(const struct fault_spec *f)
+{
+	unsigned sides = fault_spec_acts(f)->sides;
 	int side = SIDE_SERVER;
 
-	while (side < SIDE_BOTH && !(type->sides & (1u << side)))
+	while (side < SIDE_BOTH && !(sides & (1u << side)))
 		side++;
 	return side;
 }
@@ -242,7 +254,7 @@ struct fault_spec *config_add_fault(
 	field_defaults(fault_fields, f);
 	field_defaults(type->params, &f->params);
 	f->type = type;
-	f->side = side_initial(type);
+	f->side = fault_spec_side_initial(f);
 	return c->faults[c->n_faults++] = f;
 }
 

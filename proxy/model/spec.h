@@ -137,6 +137,13 @@ void config_remove_fault(struct config *c, struct fault_spec *f);
  * one of a host of its own name). */
 bool fault_spec_covers(const struct fault_spec *f, const struct proxy_spec *p);
 
+/* The type that acts: the one that it repeats, or its own. */
+const struct fault_type *fault_spec_acts(const struct fault_spec *f);
+/* It must silence something: TCP, and a wire power. */
+bool fault_spec_needs_wire(const struct fault_spec *f);
+/* The side it has unless told otherwise: the server's, where the type can have it. */
+int fault_spec_side_initial(const struct fault_spec *f);
+
 /* Names are 1 to 63 of [A-Za-z0-9_.-]. NULL, or what was expected. */
 const char *spec_check_name(const char *name);
 

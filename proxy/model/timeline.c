@@ -60,6 +60,8 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "a fault struck so many sessions, or one of them by its own trigger" },
 	[EVENT_FAULT_UPDATED] = { "fault.updated", LOG_INFO, "fault,type,side,sessions,grade",
 	    "a fault goes on with other parameters, on so many sessions so far" },
+	[EVENT_FAULT_PHASE] = { "fault.phase", LOG_INFO, "fault,phase,cycle",
+	    "a flap went down or came up again" },
 	[EVENT_FAULT_LIFTED] = { "fault.lifted", LOG_INFO,
 	    "fault,type,side,reason,sessions,segments,touched,active_ns,grade",
 	    "a fault ended, and what it touched" },

@@ -179,7 +179,7 @@ void dial_start(struct session *s)
 	d->timeout = event_new(s->relay->base, -1, 0, dial_timed_out, d);
 	if (!d->timeout || event_add(d->timeout, &timeout)) {
 		dial_done(d, ENOMEM);
-	} else if (addrs_known(d, p, s->opened_ns)) {
+	} else if (addrs_known(d, p, mono_now_ns())) {
 		dial_next(d);
 	} else {
 		d->resolution = resolve_dns(s->relay->resolver, p->spec->upstream.name,

@@ -4,6 +4,7 @@
  * The gate, and what it is to the kernel:
  *   open     listening, accepting
  *   hold     listening; nobody accepts, so the kernel completes handshakes until the queue is full
+ *   full     listening, and the queue is full from the start (filling.h): SYNs are dropped
  *   refuse   bound, not listening (socket_refuse): SYNs get RST
  *   silent   listening, and the socket silent (wire.h): SYNs vanish
  * A proxy starts as refuse: bound, and not a SYN answered, until its door has been told what the
@@ -107,7 +108,8 @@ unsigned proxy_accept(struct proxy *p, unsigned limit)
 		if (fd < 0)
 			break;
 		n++;
-		session_open(p, fd, &client, now);
+		if (!filling_takes(&p->filling, fd))
+			session_open(p, fd, &client, now);
 	}
 	return n;
 }
@@ -149,6 +151,8 @@ void proxy_session_gone(struct proxy *p)
 
 static void open_unix(struct proxy *p)
 {
+	if (p->full)
+		socket_relisten(p->fd, (int)p->spec->backlog);
 	if (p->fd < 0)
 		p->fd = socket_listen(&p->spec->listen, (int)p->spec->backlog, &p->bound);
 	if (p->fd < 0) {
@@ -173,10 +177,22 @@ static void listen_again(struct proxy *p)
 {
 	if (!is_tcp(p))
 		open_unix(p);
-	else if (!p->listening && socket_relisten(p->fd, (int)p->spec->backlog))
+	else if ((!p->listening || p->full) && socket_relisten(p->fd, (int)p->spec->backlog))
 		tell(p, EVENT_ACCEPT_PAUSED, strerror(errno));
 	else
 		p->listening = true;
+	p->full = false;
+}
+
+/* Nobody accepts, and no more than door.room connections fit. */
+static enum grade fill_queue(struct proxy *p)
+{
+	if (p->fd < 0)
+		return GRADE_EXACT;
+	p->full = true;
+	if (filling_make(&p->filling, p->fd, &p->bound, p->door.room))
+		return GRADE_EXACT;
+	return GRADE_PARTIAL;
 }
 
 static void stop_listening(struct proxy *p)
@@ -186,6 +202,8 @@ static void stop_listening(struct proxy *p)
 	else if (p->listening)
 		socket_refuse(p->fd);
 	p->listening = false;
+	p->full = false;
+	filling_drop(&p->filling);
 }
 
 static enum grade door_gate(struct door *d, enum gate gate)
@@ -210,8 +228,10 @@ static enum grade door_gate(struct door *d, enum gate gate)
 		stop_listening(p);
 	if (p->wire.dirs)
 		wire_silence_listener(p->relay->wire, p->fd, &p->wire, NULL, false);
-	if (gate != GATE_REFUSE)
+	if (gate != GATE_REFUSE && !(gate == GATE_FULL && p->full))
 		listen_again(p);
+	if (gate == GATE_FULL)
+		grade = fill_queue(p);
 	proxy_watch(p);
 	return grade;
 }
@@ -240,6 +260,7 @@ const struct door_ops proxy_door_ops = {
 	.gate = door_gate,
 	.range = door_range,
 	.drops = door_drops,
+	.reject = proxy_reject,
 	.client = door_client,
 };
 
@@ -346,6 +367,7 @@ void proxy_start(struct proxy *p)
 void proxy_close_listener(struct proxy *p)
 {
 	p->closing = true;
+	filling_drop(&p->filling);
 	if (p->fd < 0)
 		return;
 	if (event_initialized(&p->ev))
@@ -373,6 +395,7 @@ void proxy_stop(struct proxy *p, const char *reason)
 			    json_pack("{s:s, s:s}", "proxy", p->spec->name, "reason", reason));
 	}
 	proxy_close_listener(p);
+	proxy_reject(&p->door, false);
 	if (p->retry)
 		event_free(p->retry);
 	proxy_spec_free(p->spec);

@@ -1,5 +1,6 @@
 /* A proxy's inside, for relay/ only. */
 #pragma once
+#include "relay/filling.h"
 #include "relay/relay.h"
 #include <event2/event_struct.h>
 
@@ -14,8 +15,11 @@ struct proxy {
 	struct event ev;
 	struct event *retry; /* after EMFILE */
 	bool started, listening, closing;
-	int64_t starved_ns;  /* no descriptors: when that was last seen; 0: there are */
-	struct addr address; /* what is bound: resolved and with the port once it was */
+	bool full; /* its queue is: GATE_FULL */
+	struct filling filling;
+	struct rejecter *rejecter; /* NULL: it answers nothing with ICMP */
+	int64_t starved_ns;        /* no descriptors: when that was last seen; 0: there are */
+	struct addr address;       /* what is bound: resolved and with the port once it was */
 	union sockaddr_any bound;
 	uint64_t sessions, accepted;
 	/* The upstream's addresses, in the order to try; until expires_ns for a name. */
@@ -40,6 +44,9 @@ void proxy_tell_up(const struct proxy *p);
 
 /* Accepts or not, as gate, limits and descriptors say. */
 void proxy_watch(struct proxy *p);
+
+/* Answers with ICMP, or no longer (reject.c; struct door_ops). */
+bool proxy_reject(struct door *d, bool on);
 
 extern const struct door_ops proxy_door_ops;
 

@@ -26,6 +26,8 @@ void session_set_state(struct session *s, enum session_state state)
 			(json_int_t)s->target.id, "old", session_state_names[s->state], "new",
 			session_state_names[state]));
 	s->state = state;
+	if (state > SESSION_OPEN)
+		engine_session_done(&s->relay->engine, &s->target);
 }
 
 /* --- events --- */
@@ -115,7 +117,7 @@ struct session *session_open(
 	p->sessions++;
 	tell_opened(s);
 	engine_session_opened(&r->engine, &s->target, now_ns);
-	if (s->state == SESSION_DIALING)
+	if (s->state == SESSION_DIALING && !s->dial && !s->undialled)
 		dial_start(s);
 	return s;
 }
@@ -350,6 +352,8 @@ void session_free(struct session *s)
 		event_free(s->limit);
 	s->relay->sessions--;
 	p->sessions--;
+	for (enum leg l = 0; l < LEGS; l++)
+		free(s->legs[l].sieve);
 	free(s->fault);
 	free(s);
 	proxy_session_gone(p);

@@ -38,6 +38,8 @@ struct flow_state {
 struct leg_state {
 	int fd; /* -1: not connected, or over */
 	struct wire_state wire;
+	/* what faults want dropped on arrival; NULL: nothing */
+	struct wire_sieve *sieve;
 	uint8_t which;   /* enum leg */
 	uint8_t watched; /* EV_READ, EV_WRITE */
 	uint8_t later;   /* 1 + enum ending: told once the wire speaks again; 0: none */
@@ -61,6 +63,7 @@ struct session {
 	STAILQ_ENTRY(session) in_reap;
 	union sockaddr_ip client;
 	uint8_t state;
+	bool undialled; /* a fault keeps it from dialling */
 };
 
 static inline enum leg flow_source(enum flow f)

@@ -36,6 +36,21 @@ static void leg_speaks_again(struct session *s, struct leg_state *leg)
 		session_close(s, ENDING_ABORT, "fault");
 }
 
+/* A silence by filter has the socket's one program; what it ends with is none. */
+static enum grade leg_sieve(struct leg_state *leg)
+{
+	struct wire_sieve *s = leg->sieve;
+
+	if (!s || leg->wire.powers & WIRE_FILTER)
+		return GRADE_EXACT;
+	if (s->probes) {
+		if (wire_receive_next(leg->fd, &s->probe_seq) < 0)
+			return GRADE_REFUSED;
+		s->probe_seq--;
+	}
+	return wire_sieve_set(leg->fd, s) == 0 ? GRADE_EXACT : GRADE_REFUSED;
+}
+
 static enum grade target_silence(struct target *t, enum leg which, unsigned dirs)
 {
 	struct session *s = session_of(t);
@@ -51,7 +66,32 @@ static enum grade target_silence(struct target *t, enum leg which, unsigned dirs
 	if (leg->lost || leg->wire.dirs == dirs)
 		return leg->wire.dirs ? (enum grade)leg->wire.grade : GRADE_EXACT;
 	grade = wire_silence(s->relay->wire, leg->fd, &leg->wire, dirs);
+	leg_sieve(leg);
 	return dirs ? grade : GRADE_EXACT;
+}
+
+static enum grade target_sieve(struct target *t, enum leg which, const struct wire_sieve *joined)
+{
+	struct leg_state *leg = &session_of(t)->legs[which];
+
+	if (leg->fd < 0)
+		return GRADE_EXACT;
+	if (!joined) {
+		if (leg->sieve && !(leg->wire.powers & WIRE_FILTER))
+			wire_sieve_set(leg->fd, NULL);
+		free(leg->sieve);
+		leg->sieve = NULL;
+		return GRADE_EXACT;
+	}
+	if (!leg->sieve) {
+		leg->sieve = malloc(sizeof(*leg->sieve));
+		if (!leg->sieve)
+			return GRADE_REFUSED;
+		if (!leg->wire.dirs) /* counts from here; modular */
+			leg->wire.drops -= wire_drops(leg->fd, &leg->wire);
+	}
+	*leg->sieve = *joined;
+	return leg_sieve(leg);
 }
 
 static enum grade target_bury(struct target *t, enum leg which)
@@ -96,6 +136,15 @@ static void target_end(struct target *t, enum leg leg, enum ending how, const ch
 		session_watch(s);
 }
 
+static void target_dial(struct target *t, bool may)
+{
+	struct session *s = session_of(t);
+
+	s->undialled = !may;
+	if (may && s->state == SESSION_DIALING && !s->dial)
+		dial_start(s);
+}
+
 static uint32_t target_drops(struct target *t, enum leg leg)
 {
 	struct leg_state *l = &session_of(t)->legs[leg];
@@ -138,11 +187,13 @@ static void target_shaped(struct target *t, enum flow flow)
 const struct target_ops session_target_ops = {
 	.silence = target_silence,
 	.bury = target_bury,
+	.sieve = target_sieve,
 	.hold = target_hold,
 	.end = target_end,
 	.drops = target_drops,
 	.segments = target_segments,
 	.mark = target_mark,
+	.dial = target_dial,
 	.active_ns = target_active_ns,
 	.bytes = target_bytes,
 	.shaped = target_shaped,

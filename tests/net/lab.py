@@ -107,6 +107,16 @@ class Lab:
         for machine in self.client, self.host, self.server:
             machine.ip("link set lo up")
 
+    def add_client(self, number):
+        """Another client's machine, on a cable of its own; the host's end of it is in
+        far_addr."""
+        client, net = Machine(f"client{number}"), 10 + number
+        _join(client, 1, "eth0", self.host, 2, f"eth{net}", net=net)
+        self.host.addr = {"v4": "10.9.1.2", "v6": "fd09:1::2"}
+        client.far_addr = {"v4": f"10.9.{net}.2", "v6": f"fd09:{net}::2"}
+        client.ip("link set lo up")
+        return client
+
     def add_address(self, machine, family_name):
         """A second address of the client's or the server's machine."""
         net, number, host_if = (1, 1, "eth0") if machine is self.client else (2, 3, "eth1")

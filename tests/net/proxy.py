@@ -29,20 +29,26 @@ class Privilege:
     rung: str
     grade: str
     drop: bool  # run without any capability
+    keep: str = ""  # but this one
 
     def command(self):
         if not self.drop or lab.LOOPBACK:
             return []
+        kept = f",+{self.keep}" if self.keep else ""
         if lab.MODE == "root":
-            return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+            return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                    f"--inh-caps=-all{kept}", f"--ambient-caps=-all{kept}"]
         # One uid only is mapped in an unprivileged user namespace: no other user to become.
-        return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
+        return ["setpriv", f"--bounding-set=-all{kept}", f"--inh-caps=-all{kept}",
+                f"--ambient-caps=-all{kept}"]
 
 
 PRIVILEGES = {
     "exact": Privilege("exact", "best", "exact", False),
     "equivalent": Privilege("equivalent", "equivalent", "equivalent", False),
+    "partial": Privilege("partial", "partial", "partial", False),
     "nobody": Privilege("nobody", "best", "equivalent", True),
+    "raw": Privilege("raw", "best", "equivalent", True, "net_raw"),
 }
 
 

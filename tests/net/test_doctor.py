@@ -77,6 +77,17 @@ def test_nobody_is_told_what_is_missing(doctor):
     assert grades(r, "ipv6", one_way) == {"partition": "equivalent"}
 
 
+@pytest.mark.parametrize("privilege, grade", [("exact", "exact"), ("raw", "equivalent"),
+                                              ("nobody", "refused")])
+def test_icmp_is_as_good_as_the_silence_where_it_may_be_sent(doctor, privilege, grade):
+    result = doctor("--json", privilege=privilege)
+    r = report(result)
+    assert result.returncode == 0
+    for family in ("ipv4", "ipv6"):
+        assert grades(r, family)["unreachable"] == grade
+        assert r["wire"][family]["powers"]["icmp"]["works"] == (grade != "refused")
+
+
 @EACH
 def test_people_read_the_same(doctor, privilege):
     result = doctor(privilege=privilege)

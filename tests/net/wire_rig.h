@@ -92,3 +92,4 @@ void theirs_sends_in_vain(void); /* three bytes, repeated twice: an answer would
 TCase *wire_cut_tests(int variant);
 TCase *wire_death_tests(int variant);
 TCase *wire_listener_tests(int variant);
+TCase *wire_sieve_tests(int variant);

@@ -20,7 +20,7 @@ START_TEST(probe_says_what_and_why)
 	printf("probe: %.1f ms\n", (double)(mono_now_ns() - began) / 1e6);
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
 		ck_assert(rig.wire.has[f]);
-		for (unsigned bit = 0; bit < 5; bit++) {
+		for (unsigned bit = 0; bit < 6; bit++) {
 			const bool works = rig.wire.powers[f] & (1u << bit);
 
 			ck_assert_int_eq(works, rig.wire.result[f][bit].error == 0);
@@ -43,6 +43,7 @@ static Suite *variant_suite(int variant)
 	suite_add_tcase(suite, wire_cut_tests(variant));
 	suite_add_tcase(suite, wire_death_tests(variant));
 	suite_add_tcase(suite, wire_listener_tests(variant));
+	suite_add_tcase(suite, wire_sieve_tests(variant));
 	return suite;
 }
 

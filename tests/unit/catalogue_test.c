@@ -6,9 +6,33 @@
 
 Suite *catalogue_suite(void);
 
-static const char *const wanted[] = { "power_loss", "reboot", "process_crash", "hang", "partition",
-	"reset", "idle_timeout", "refuse", "syn_drop", "half_close", "latency", "bandwidth",
-	"slow_close", "noop" };
+/* clang-format off */
+static const char *const wanted[] = {
+	"power_loss",
+	"reboot",
+	"process_crash",
+	"hang",
+	"partition",
+	"reset",
+	"idle_timeout",
+	"refuse",
+	"syn_drop",
+	"half_close",
+	"flap",
+	"max_connections",
+	"accept_queue_full",
+	"connect_delay",
+	"unreachable",
+	"packet_loss",
+	"mtu_blackhole",
+	"ack_loss",
+	"keepalive_blackhole",
+	"latency",
+	"bandwidth",
+	"slow_close",
+	"noop",
+};
+/* clang-format on */
 
 #define N_WANTED (sizeof(wanted) / sizeof(*wanted))
 
@@ -106,6 +130,9 @@ START_TEST(rows_agree_with_themselves)
 		    "%s strikes no session", name);
 		ck_assert_msg(!ops->pump || ops->flows, "%s: whose bytes?", name);
 		ck_assert_msg(!ops->settle || ops->arm, "%s settles what it does not arm", name);
+		ck_assert_msg(!ops->look == !ops->look_ns, "%s: how often does it look?", name);
+		ck_assert_msg(!ops->type.needs_filter || refuses(&ops->type, "other"),
+		    "%s: no end dies, so there is no other", name);
 	}
 }
 END_TEST

@@ -15,7 +15,6 @@ static const struct defaults linux_6_18 = {
 	.keep_time = 7200,
 	.keep_intvl = 75,
 	.keep_probes = 9,
-	.rto_min_s = 0.2,
 	.rto_max_s = 120,
 };
 

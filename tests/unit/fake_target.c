@@ -79,6 +79,38 @@ static enum grade bury(struct target *t, enum leg leg)
 	return f->bury_grade[leg];
 }
 
+/* "none", or what is dropped: "loss=0.1,ack=1,mtu=1400,probes". */
+static const char *sieve_text(const struct wire_sieve *s, char *buf, size_t size)
+{
+	int n = 0;
+
+	if (!s)
+		return "none";
+	if (s->loss > 0)
+		n += snprintf(buf + n, size - (size_t)n, ",loss=%g", s->loss);
+	if (s->ack_loss > 0)
+		n += snprintf(buf + n, size - (size_t)n, ",ack=%g", s->ack_loss);
+	if (s->larger_than)
+		n += snprintf(buf + n, size - (size_t)n, ",mtu=%u", s->larger_than);
+	if (s->probes)
+		n += snprintf(buf + n, size - (size_t)n, ",probes");
+	ck_assert_int_gt(n, 0); /* who wants nothing says so */
+	return buf + 1;
+}
+
+static enum grade sieve(struct target *t, enum leg leg, const struct wire_sieve *joined)
+{
+	struct fake_target *f = fake_of(t);
+	char text[96];
+
+	if (leg == LEG_SERVER && !f->connected)
+		return GRADE_EXACT;
+	note(f->world, "%d.%s sieve=%s", (int)t->id, leg_names[leg],
+	    sieve_text(joined, text, sizeof(text)));
+	f->sieve[leg] = joined ? *joined : (struct wire_sieve){ 0 };
+	return joined ? f->grade[leg] : GRADE_EXACT;
+}
+
 static void hold(struct target *t, unsigned flows)
 {
 	struct fake_target *f = fake_of(t);
@@ -100,6 +132,7 @@ static void end(struct target *t, enum leg leg, enum ending how, const char *why
 	if (!f->connected) /* nobody waits for the dial any more */
 		f->ended[LEG_SERVER] = 1 + ENDING_ABORT;
 	settle_over(f);
+	engine_session_done(&f->world->engine, t);
 }
 
 static uint32_t drops(struct target *t, enum leg leg)
@@ -194,9 +227,18 @@ const char *fake_got(struct fake_target *f, enum flow flow)
 	return f->taken;
 }
 
+static void dial(struct target *t, bool may)
+{
+	struct fake_target *f = fake_of(t);
+
+	note(f->world, "%d dial=%s", (int)t->id, may ? "yes" : "no");
+	f->undialled = !may;
+}
+
 static const struct target_ops target_ops = {
 	.silence = silence,
 	.bury = bury,
+	.sieve = sieve,
 	.hold = hold,
 	.end = end,
 	.drops = drops,
@@ -205,6 +247,7 @@ static const struct target_ops target_ops = {
 	.active_ns = active_ns,
 	.bytes = bytes,
 	.shaped = shaped,
+	.dial = dial,
 };
 
 struct fake_target *fake_dialing(struct fake_door *d, const char *client)
@@ -270,7 +313,10 @@ static enum grade gate(struct door *door, enum gate g)
 {
 	struct fake_door *d = (struct fake_door *)door;
 
-	note(d->world, "%s gate=%s", door->spec->name, gate_names[g]);
+	if (g == GATE_FULL)
+		note(d->world, "%s gate=full room=%u", door->spec->name, door->room);
+	else
+		note(d->world, "%s gate=%s", door->spec->name, gate_names[g]);
 	if (g == GATE_SILENT)
 		d->drops = 0;
 	for (; g == GATE_SILENT && d->queued; d->queued--)
@@ -298,7 +344,15 @@ static const struct sockaddr *door_client(const struct target *t)
 	return &((const struct fake_target *)t)->client.sa;
 }
 
-static const struct door_ops door_ops = { gate, range, door_drops, door_client };
+static bool reject(struct door *door, bool on)
+{
+	struct fake_door *d = (struct fake_door *)door;
+
+	note(d->world, "%s reject=%s", door->spec->name, on ? "on" : "off");
+	return !d->cannot_reject;
+}
+
+static const struct door_ops door_ops = { gate, range, door_drops, reject, door_client };
 
 struct fake_door *fake_door(struct fake_world *w, const char *name, const char *host)
 {
@@ -341,8 +395,8 @@ struct fake_world *fake_world_new(void)
 	struct fake_world *w = calloc(1, sizeof(*w));
 
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
-		w->wire.powers[f] =
-		    WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE | WIRE_MINTTL | WIRE_MUTE;
+		w->wire.powers[f] = WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE | WIRE_MINTTL |
+				    WIRE_MUTE | WIRE_ICMP;
 		w->wire.has[f] = true;
 	}
 	w->timeline.watch = watch;

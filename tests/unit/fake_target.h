@@ -19,6 +19,7 @@ struct fake_door {
 	enum grade grade; /* what gate and range answer */
 	uint32_t drops;
 	uint64_t sessions;
+	bool cannot_reject;
 	unsigned queued; /* connections in the accept queue: GATE_SILENT drains them */
 };
 
@@ -29,8 +30,10 @@ struct fake_target {
 	bool connected;       /* the server leg is; an unconnected leg cannot be silenced */
 	uint8_t silent[LEGS]; /* what holds now */
 	uint8_t held;
+	bool undialled;
 	uint8_t ended[LEGS]; /* 1 + enum ending */
 	bool buried[LEGS];
+	struct wire_sieve sieve[LEGS];
 	enum grade grade[LEGS], bury_grade[LEGS]; /* what the calls answer */
 	uint32_t drops[LEGS], segments[LEGS];
 	uint64_t bytes[FLOWS], mark[FLOWS];

@@ -29,11 +29,16 @@
 	X(presets) \
 	X(engine) \
 	X(tell) \
+	X(icmp) \
+	X(reject) \
 	X(walk) \
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
 	X(runs) \
+	X(sieve) \
+	X(flap) \
+	X(gates) \
 	X(flow) \
 	X(command) \
 	X(edit) \
@@ -43,7 +48,9 @@
 	X(resolve) \
 	X(docs) \
 	X(fault_types) \
-	X(demo)
+	X(demo) \
+	X(predict) \
+	X(sockdiag)
 
 /* clang-format on */
 

@@ -42,7 +42,11 @@ struct want {
 	enum gate gate;
 	bool kills; /* when its window ends the session is over */
 	bool ends;  /* it is over at once */
+	bool flaps; /* WALK_DOWN, WALK_UP */
 };
+
+#define WALK_DOWN NS_PER_S
+#define WALK_UP   (NS_PER_S / 2)
 
 static const struct want wants[] = {
 	{ "power_loss", { 3, 0 }, 3, GATE_SILENT, true, false },
@@ -54,6 +58,10 @@ static const struct want wants[] = {
 	{ "hang", { 0, 0 }, 3, GATE_HOLD, false, false },
 	{ "refuse", { 0, 0 }, 0, GATE_REFUSE, false, false },
 	{ "syn_drop", { 0, 0 }, 0, GATE_SILENT, false, false },
+	{ "accept_queue_full", { 0, 0 }, 0, GATE_FULL, false, false },
+	{ "flap down=1s up=500ms", { 3, 3 }, 3, GATE_SILENT, false, false, true },
+	{ "flap down=1s up=500ms fault=power_loss", { 3, 0 }, 3, GATE_SILENT, true, false, true },
+	{ "flap down=1s up=500ms fault=hang", { 0, 0 }, 3, GATE_HOLD, false, false, true },
 	{ "process_crash restart_after=%s", { 0, 0 }, 0, GATE_REFUSE, false, true },
 	{ "reset side=both duration=%s", { 0, 0 }, 0, GATE_OPEN, false, true },
 	{ "half_close", { 0, 0 }, 0, GATE_OPEN, false, false },
@@ -90,8 +98,10 @@ static unsigned pick(unsigned n)
 
 static bool window_open(const struct model_fault *f)
 {
-	return f->fault && f->trigger == TRIGGER_NONE && w->now_ns >= f->from_ns &&
-	       w->now_ns < f->until_ns;
+	if (!f->fault || f->trigger != TRIGGER_NONE || w->now_ns < f->from_ns ||
+	    w->now_ns >= f->until_ns)
+		return false;
+	return !f->want->flaps || (w->now_ns - f->from_ns) % (WALK_DOWN + WALK_UP) < WALK_DOWN;
 }
 
 static bool covers(const struct model_fault *f, int d)
@@ -177,7 +187,7 @@ static void walk_arm(int i)
 		len += snprintf(text + len, sizeof(text) - len, " duration=%s", lasts);
 	*f = (struct model_fault){ .want = want,
 		.door = (int)pick(WALK_DOORS + 1) - 1,
-		.trigger = strstr(want->text, "refuse") || strstr(want->text, "syn_drop")
+		.trigger = (want->gate && !want->held && !want->ends) || want->flaps
 			       ? TRIGGER_NONE
 			       : (int)pick(TRIGGERS),
 		.from_ns = w->now_ns + delay_s * NS_PER_S,
