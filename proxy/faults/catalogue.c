@@ -26,6 +26,14 @@
 	X(latency) \
 	X(bandwidth) \
 	X(slow_close) \
+	X(slicer) \
+	X(limit_data) \
+	X(timeout) \
+	X(reset_peer) \
+	X(slow_drip) \
+	X(stall) \
+	X(corrupt) \
+	X(fin_race) \
 	X(noop)
 /* clang-format on */
 

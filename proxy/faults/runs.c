@@ -373,7 +373,13 @@ static void observe_from(struct engine *e, const struct run *r, int64_t now_ns)
 
 void run_strike(struct run *r)
 {
+	int64_t began = mono_now_ns(), took;
+
 	r->fault->ops->strike(r);
+	took = mono_now_ns() - began;
+	fault_lower(r->fault, r->grade[LEG_CLIENT]);
+	fault_lower(r->fault, r->grade[LEG_SERVER]);
+	fault_tell_fired(r->fault, 1, r->target, took, took);
 	observe_from(r->fault->engine, r, 0);
 }
 

@@ -360,19 +360,27 @@ bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns)
 	return true;
 }
 
-bool stream_end(struct stream *s, int64_t now_ns)
+static bool push_end(struct stream *s, bool reset, int64_t now_ns)
 {
-	struct chunk *c;
+	struct chunk *c = chunk_new(CHUNK_END, now_ns);
 
-	if (s->ended)
-		return true;
-	c = chunk_new(CHUNK_END, now_ns);
 	if (!c)
 		return false;
+	c->reset = reset;
 	s->ended = true;
 	count(s, (int64_t)chunk_cost(c));
 	hand_on(s, NULL, c, now_ns);
 	return true;
+}
+
+bool stream_end(struct stream *s, int64_t now_ns)
+{
+	return s->ended || push_end(s, false, now_ns);
+}
+
+bool stream_reset(struct stream *s, int64_t now_ns)
+{
+	return push_end(s, true, now_ns);
 }
 
 void stream_run(struct stream *s, int64_t now_ns)

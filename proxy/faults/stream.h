@@ -31,6 +31,7 @@ struct chunk {
 	union {
 		struct block *block;
 		struct run *run; /* CHUNK_STRIKE: whose */
+		bool reset;      /* CHUNK_END: the source was reset */
 	};
 };
 STAILQ_HEAD(chunks, chunk);
@@ -90,6 +91,8 @@ size_t stream_room(const struct stream *s);
 /* Bytes came from the source (copied), or its end did. False: no memory. */
 bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns);
 bool stream_end(struct stream *s, int64_t now_ns); /* once; more is ignored */
+/* The source was reset: an end, perhaps behind the other one, that says so. */
+bool stream_reset(struct stream *s, int64_t now_ns);
 
 /* Lets everything go on that is due. May end the target (a strike). */
 void stream_run(struct stream *s, int64_t now_ns);

@@ -35,8 +35,13 @@ static enum step shape_write(struct session *s, enum flow flow)
 		ssize_t n;
 
 		if (c->kind == CHUNK_END) {
+			bool reset = c->reset;
+
 			stream_taken(st, 0);
-			return flow_ended(s, flow);
+			if (!reset)
+				return flow_ended(s, flow);
+			session_close(s, ENDING_ABORT, "reset");
+			return STEP_ENDED;
 		}
 		n = send(s->legs[flow_sink(flow)].fd, chunk_bytes(c), flow_room(f, c->len),
 		    MSG_NOSIGNAL);

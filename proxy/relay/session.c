@@ -282,6 +282,25 @@ void session_unreachable(struct session *s, int err)
 		session_end_leg(s, LEG_CLIENT, ENDING_ABORT);
 }
 
+/* Where bytes are on a slow way to the other leg, the reset keeps its place behind them. Until it
+ * arrives nobody is there to take what comes the other way. */
+static bool resets_in_its_place(struct session *s, enum leg which)
+{
+	enum flow out = which == LEG_CLIENT ? FLOW_UPSTREAM : FLOW_DOWNSTREAM;
+	struct stream *shaped = s->target.streams[out];
+	int64_t now = mono_now_ns();
+
+	if (s->state != SESSION_OPEN || s->legs[!which].failed || !shaped)
+		return false;
+	if (!s->legs[which].failed && !stream_reset(shaped, now))
+		return false;
+	s->legs[which].failed = true;
+	flow_clear(s, !out);
+	s->flows[!out].discard = true;
+	stream_run(shaped, now);
+	return true;
+}
+
 void session_leg_failed(struct session *s, enum leg which, int err)
 {
 	static const char *const reasons[LEGS][2] = {
@@ -292,6 +311,8 @@ void session_leg_failed(struct session *s, enum leg which, int err)
 	bool silent = err == ETIMEDOUT || err == EHOSTUNREACH || err == ENETUNREACH;
 
 	set_reason(s, reasons[which][silent]);
+	if (!silent && resets_in_its_place(s, which))
+		return;
 	session_end_leg(s, which, ENDING_ABORT);
 	if (!s->legs[other].over && !(silent && session_fall_silent(s, other)))
 		session_end_leg(s, other, ENDING_ABORT);

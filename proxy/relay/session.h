@@ -44,6 +44,7 @@ struct leg_state {
 	uint8_t watched; /* EV_READ, EV_WRITE */
 	uint8_t later;   /* 1 + enum ending: told once the wire speaks again; 0: none */
 	bool ready : 1;  /* connected */
+	bool failed : 1; /* its reset is on its way to the other leg, behind the bytes */
 	bool over : 1;   /* ended; the descriptor is closed, or waits for `later` */
 	bool lost : 1;   /* silent because its real peer is: no fault's end makes it speak */
 	struct event ev;

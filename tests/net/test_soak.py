@@ -13,6 +13,8 @@ from peer import connect, wait_until
 
 CLIENTS = 6
 
+DIRECTIONS = ["both", "upstream", "downstream"]
+
 TYPES = {
     "power_loss": {"side": ["server", "client", "both"], "other": ["abort", "close", "hold"]},
     "reboot": {"down": ["50ms", "300ms"], "service_delay": ["0", "100ms"]},
@@ -25,6 +27,16 @@ TYPES = {
     "refuse": {},
     "syn_drop": {},
     "half_close": {"side": ["server", "client", "both"]},
+    "latency": {"latency": ["1ms", "100ms"], "jitter": ["10ms"], "direction": DIRECTIONS},
+    "bandwidth": {"rate": ["0", "1MB/s"], "direction": DIRECTIONS},
+    "slow_close": {"linger": ["200ms"], "direction": DIRECTIONS},
+    "slicer": {"average_size": ["100", "9000"], "pause": ["10us"], "direction": DIRECTIONS},
+    "limit_data": {"bytes": ["1", "100KiB"], "then": ["fin", "rst", "silent", "hang"],
+                   "direction": DIRECTIONS},
+    "reset_peer": {"timeout": ["0", "100ms"], "direction": DIRECTIONS},
+    "slow_drip": {"size": ["1", "10KiB"], "interval": ["1ms"], "direction": DIRECTIONS},
+    "stall": {"bytes": ["10KiB"], "pause": ["10ms"], "direction": DIRECTIONS},
+    "fin_race": {"after": ["0", "20ms"], "other": ["abort", "close", "hold"]},
 }
 ON_SESSIONS = {
     "toxicity": ["30%", "70%"], "after_bytes": ["1", "100KiB", "1MiB"], "nth": ["2"],

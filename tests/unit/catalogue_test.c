@@ -30,6 +30,14 @@ static const char *const wanted[] = {
 	"latency",
 	"bandwidth",
 	"slow_close",
+	"slicer",
+	"limit_data",
+	"timeout",
+	"reset_peer",
+	"slow_drip",
+	"stall",
+	"corrupt",
+	"fin_race",
 	"noop",
 };
 /* clang-format on */

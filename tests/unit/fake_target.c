@@ -180,7 +180,7 @@ static void take(struct fake_target *f, enum flow flow)
 	while (!f->target.over && !f->blocked && !(f->held & FLOW_BIT(flow)) &&
 	       (c = stream_first(s))) {
 		if (c->kind == CHUNK_END) {
-			got(f, flow, "FIN", 3);
+			got(f, flow, c->reset ? "RST" : "FIN", 3);
 			stream_taken(s, 0);
 		} else {
 			got(f, flow, (char *)chunk_bytes(c), c->len);

@@ -52,7 +52,7 @@ struct fake_world {
 	unsigned n_doors, n_faults;
 	uint64_t n_sessions;
 	bool quiet; /* no calls are written down */
-	char calls[16384], taken[16384];
+	char calls[65536], taken[65536];
 	struct {
 		enum event_id id;
 		json_t *fields;

@@ -35,6 +35,7 @@
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(shapes) \
 	X(runs) \
 	X(sieve) \
 	X(flap) \

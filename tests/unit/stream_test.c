@@ -65,6 +65,21 @@ START_TEST(end_keeps_its_place)
 }
 END_TEST
 
+START_TEST(reset_keeps_its_place)
+{
+	struct stream *s;
+
+	fake_arm(w, "latency latency=100ms");
+	SEND(DOWNSTREAM, "x");
+	SEND(DOWNSTREAM, NULL);
+	s = t->target.streams[FLOW_DOWNSTREAM];
+	ck_assert(stream_reset(s, w->now_ns));
+	ck_assert_uint_eq(stream_room(s), 0);
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "0.100:x 0.100:FIN 0.100:RST");
+}
+END_TEST
+
 START_TEST(what_is_lifted_lets_all_go_in_order)
 {
 	struct fault *first = fake_arm(w, "latency latency=1s"), *second;
@@ -225,6 +240,7 @@ Suite *stream_suite(void)
 	tcase_add_test(c, unshaped_flow_has_no_stream);
 	tcase_add_test(c, stages_add_up_in_the_order_of_arming);
 	tcase_add_test(c, end_keeps_its_place);
+	tcase_add_test(c, reset_keeps_its_place);
 	tcase_add_test(c, what_is_lifted_lets_all_go_in_order);
 	tcase_add_test(c, window_over_lets_all_go);
 	tcase_add_test(c, sessions_opened_later_are_shaped_too);
