@@ -29,13 +29,13 @@ struct conns {
 	struct event_base *base;
 	struct event *adopt, *sweep;
 	unsigned count;
-	TAILQ_HEAD(conn_list, conn)
-	all; /* in the order of their last bytes: the idlest is the first */
+	TAILQ_HEAD(conn_list, conn) all; /* the idlest is the first */
+	struct conn_list fresh;          /* not adopted yet */
 };
 
 static void conn_free(struct conn *conn)
 {
-	TAILQ_REMOVE(&conn->conns->all, conn, next);
+	TAILQ_REMOVE(conn->evcon ? &conn->conns->all : &conn->conns->fresh, conn, next);
 	conn->conns->count--;
 	free(conn);
 }
@@ -73,6 +73,8 @@ static void adopt_one(struct conn *conn)
 
 	bufferevent_getcb(conn->bev, NULL, NULL, NULL, &evcon);
 	if (evcon) {
+		TAILQ_REMOVE(&conn->conns->fresh, conn, next);
+		TAILQ_INSERT_TAIL(&conn->conns->all, conn, next);
 		conn->evcon = evcon;
 		evhttp_connection_set_closecb(evcon, conn_gone, conn);
 		evbuffer_add_cb(bufferevent_get_input(conn->bev), bytes_came, conn);
@@ -85,13 +87,10 @@ static void adopt_one(struct conn *conn)
 static void adopt_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct conns *c = arg;
-	struct conn *conn, *before;
 
 	(void)fd, (void)what;
-	for (conn = TAILQ_LAST(&c->all, conn_list); conn && !conn->evcon; conn = before) {
-		before = TAILQ_PREV(conn, conn_list, next);
-		adopt_one(conn);
-	}
+	while (!TAILQ_EMPTY(&c->fresh))
+		adopt_one(TAILQ_FIRST(&c->fresh));
 }
 
 static bool is_overdue(const struct conn *conn, int64_t now_ns)
@@ -109,7 +108,7 @@ static void sweep_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	TAILQ_FOREACH (conn, &c->all, next)
-		if (conn->evcon && is_overdue(conn, now))
+		if (is_overdue(conn, now))
 			conn_shut(conn);
 	if (c->count)
 		event_add(c->sweep, &second);
@@ -122,7 +121,7 @@ static void make_room(struct conns *c)
 	if (c->count < CONNS_MAX)
 		return;
 	TAILQ_FOREACH (conn, &c->all, next)
-		if (conn->evcon && !conn->shut) {
+		if (!conn->shut) {
 			conn_shut(conn);
 			return;
 		}
@@ -141,7 +140,7 @@ static struct bufferevent *conn_wanted(struct event_base *base, void *arg)
 	make_room(c);
 	*conn = (struct conn){ .conns = c, .bev = bev, .active_ns = mono_now_ns() };
 	bufferevent_incref(bev); /* until it is adopted */
-	TAILQ_INSERT_TAIL(&c->all, conn, next);
+	TAILQ_INSERT_TAIL(&c->fresh, conn, next);
 	if (!c->count++)
 		event_add(c->sweep, &second);
 	event_active(c->adopt, EV_TIMEOUT, 0);
@@ -156,6 +155,7 @@ struct conns *conns_new(struct event_base *base, struct evhttp *http)
 		return NULL;
 	c->base = base;
 	TAILQ_INIT(&c->all);
+	TAILQ_INIT(&c->fresh);
 	c->adopt = event_new(base, -1, 0, adopt_due, c);
 	c->sweep = event_new(base, -1, 0, sweep_due, c);
 	if (!c->adopt || !c->sweep) {
@@ -170,9 +170,9 @@ void conns_free(struct conns *c)
 {
 	if (!c)
 		return;
-	while (!TAILQ_EMPTY(&c->all)) { /* never adopted */
-		bufferevent_decref(TAILQ_FIRST(&c->all)->bev);
-		conn_free(TAILQ_FIRST(&c->all));
+	while (!TAILQ_EMPTY(&c->fresh)) {
+		bufferevent_decref(TAILQ_FIRST(&c->fresh)->bev);
+		conn_free(TAILQ_FIRST(&c->fresh));
 	}
 	if (c->adopt)
 		event_free(c->adopt);

@@ -29,9 +29,11 @@ static void service_to_port(char *buf, size_t size, const char *text)
 
 static bool is_unspecified(const struct addr *a)
 {
-	return a->kind == ADDR_IP &&
-	       (a->sa.sa.sa_family == AF_INET ? a->sa.in.sin_addr.s_addr == INADDR_ANY
-					      : IN6_IS_ADDR_UNSPECIFIED(&a->sa.in6.sin6_addr));
+	if (a->kind != ADDR_IP)
+		return false;
+	if (a->sa.sa.sa_family == AF_INET)
+		return a->sa.in.sin_addr.s_addr == INADDR_ANY;
+	return IN6_IS_ADDR_UNSPECIFIED(&a->sa.in6.sin6_addr);
 }
 
 /* As Go says it: what clients have seen so far. known: an update, whose text lacks the prefix. */

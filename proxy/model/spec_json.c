@@ -22,6 +22,7 @@ struct unit {
 static const struct unit units[] = {
 	[FIELD_DURATION] = { "ms", NS_PER_MS },
 	[FIELD_SIZE] = { "B", 1 },
+	[FIELD_RATE] = { "KB/s", 1000 },
 	[FIELD_COUNT] = { "", 1 },
 	[FIELD_NAMES] = { NULL, 0 }, /* the last kind */
 };
@@ -162,6 +163,8 @@ static const char *want_number(const struct place *p, const char *want)
 		return "a whole number of microseconds, 0 or more";
 	if (p->field->kind == FIELD_SIZE)
 		return bytes;
+	if (p->field->kind == FIELD_RATE)
+		return "a whole number of KB/s, 0 or more";
 	return want ? want : "a whole number, 0 or more";
 }
 
@@ -194,6 +197,40 @@ static bool set_one(
 	return false;
 }
 
+/* "key=value key=value" of a preset that is part of the program: for keys that are not given. */
+static void set_settings(struct fault_spec *f, const json_t *attributes, char *settings)
+{
+	char buf[TEXT_MAX], *save = NULL;
+
+	for (char *key = strtok_r(settings, " ", &save); key; key = strtok_r(NULL, " ", &save)) {
+		char *equals = strchrnul(key, '=');
+		const struct field *row;
+
+		if (*equals)
+			*equals++ = '\0';
+		row = field_find(f->type->params, key);
+		if (row && !json_object_get(attributes, key))
+			field_parse(row, &f->params, equals, buf, sizeof(buf));
+	}
+}
+
+/* One that is not known is found by whoever reads the attribute itself. */
+static void set_preset(struct fault_spec *f, const json_t *attributes)
+{
+	const char *chosen = json_string_value(json_object_get(attributes, "preset"));
+	const struct preset *p = f->type->presets;
+	char *settings;
+
+	while (chosen && p && p->name && strcmp(p->name, chosen) != 0)
+		p++;
+	if (!chosen || !p || !p->name)
+		return;
+	settings = strdup(p->settings);
+	if (settings)
+		set_settings(f, attributes, settings);
+	free(settings);
+}
+
 bool spec_json_set_attributes(
     struct fault_spec *f, const json_t *attributes, char *err, size_t size)
 {
@@ -206,6 +243,7 @@ bool spec_json_set_attributes(
 		snprintf(err, size, "attributes: expected an object");
 		return false;
 	}
+	set_preset(f, attributes);
 	json_object_foreach((json_t *)(uintptr_t)attributes, name, value)
 	{
 		if (!set_one(f, name, value, err, size))

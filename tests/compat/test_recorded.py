@@ -252,8 +252,9 @@ def test_an_update_that_fails_changes_nothing(api, echo):
         "address nonsense: missing port in address"
 
 
-def test_disable_and_enable_on_the_same_port(api, echo):
-    before = api.proxy(upstream=echo.address)
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", ":0", "[::1]:0"])
+def test_disable_and_enable_on_the_same_port(api, echo, listen):
+    before = api.proxy(listen=listen, upstream=echo.address)
     client = dial(before["listen"])
     assert echoes(client)
     for _ in range(2):
@@ -409,6 +410,42 @@ def test_remove_a_toxic(api):
     for method in ["GET", "PATCH", "POST", "DELETE"]:
         answer = api.call(method, "/proxies/p/toxics/noop_downstream")
         assert (answer.status, answer.error) == (404, "toxic not found")
+
+
+CLASSIC = {  # in the order in which they are told
+    "latency": {"latency": 120, "jitter": 30}, "bandwidth": {"rate": 1000},
+    "slow_close": {"delay": 500}, "timeout": {"timeout": 3000}, "reset_peer": {"timeout": 40},
+    "slicer": {"average_size": 64, "size_variation": 32, "delay": 250},
+    "limit_data": {"bytes": 1 << 20}, "noop": {}}
+NOT_YET = ("timeout", "reset_peer", "slicer", "limit_data")
+
+
+@pytest.mark.parametrize("type_", CLASSIC)
+@pytest.mark.parametrize("stream", ["upstream", "downstream"])
+def test_classic_toxics(api, type_, stream):
+    api.proxy()
+    attributes = CLASSIC[type_]
+    answer = api.post("/proxies/p/toxics", {"type": type_, "stream": stream,
+                                            "attributes": attributes})
+    if type_ in NOT_YET and answer.status == 400 and answer.error == "invalid toxic type":
+        pytest.skip(f"{type_} is not there")
+    assert answer.status == 200, answer
+    name = f"{type_}_{stream}"
+    assert answer.json == {"attributes": attributes, "name": name, "type": type_,
+                           "stream": stream, "toxicity": 1}
+    assert list(answer.json["attributes"]) == list(attributes)
+    for key in attributes:
+        changed = api.patch(f"/proxies/p/toxics/{name}", {"attributes": {key: 77}}).json
+        attributes = {**attributes, key: 77}
+        assert changed["attributes"] == attributes
+        for wrong in [-1, 1.5, "77", True, [], 2 ** 63 - 1]:
+            answer = api.patch(f"/proxies/p/toxics/{name}", {"attributes": {key: wrong}})
+            if wrong == 2 ** 63 - 1 and answer.status == 200:
+                continue  # of bytes there may be as many
+            assert answer.status == 400 and key in answer.error or type_ in ("slicer", "slow_close")
+        attributes = api.get(f"/proxies/p/toxics/{name}").json["attributes"]
+    plain = api.toxic(type=type_, name="plain")["attributes"]
+    assert list(plain) == list(CLASSIC[type_])
 
 
 # --- populate and reset ---

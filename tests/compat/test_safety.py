@@ -2,6 +2,7 @@
 import http.client
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -261,10 +262,17 @@ def test_a_thousand_idle_connections(deadpeer):
 
 def test_slow_requests_cannot_hold_a_place(deadpeer):
     """A byte now and then: every one restarts an idle timer, none the request's own."""
+    request = b"GET /version HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
     slow = [dial(deadpeer.api.address) for _ in range(20)]
     began = time.monotonic()
-    request = b"GET /version HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
     for s in slow:
+        s.sendall(request)
+    deadpeer.api.get("/version")
+    deadpeer.process.send_signal(signal.SIGSTOP)  # some come in the moment when others send
+    slow += [dial(deadpeer.api.address) for _ in range(5)]
+    slow[0].sendall(b"x")
+    deadpeer.process.send_signal(signal.SIGCONT)
+    for s in slow[20:]:
         s.sendall(request)
     left = list(slow)
     while left and time.monotonic() - began < 25:

@@ -114,6 +114,59 @@ START_TEST(classic_numbers_have_toxiproxys_units)
 }
 END_TEST
 
+/* The real ones, with Toxiproxy's own attributes. */
+static const struct {
+	const char *type, *given, *told;
+} classics[] = {
+	{ "latency", "{\"latency\":100,\"jitter\":7}", "{\"latency\":100,\"jitter\":7}" },
+	{ "latency", "{}", "{\"latency\":0,\"jitter\":0}" },
+	{ "latency", "{\"distribution\":\"normal\"}",
+	    "{\"latency\":0,\"jitter\":0,\"distribution\":\"normal\"}" },
+	{ "bandwidth", "{\"rate\":64}", "{\"rate\":64}" },
+	{ "bandwidth", "{}", "{\"rate\":0}" },
+	{ "slow_close", "{\"delay\":250}", "{\"delay\":250}" },
+	{ "timeout", "{\"timeout\":3000}", "{\"timeout\":3000}" },
+	{ "reset_peer", "{\"timeout\":40}", "{\"timeout\":40}" },
+	{ "slicer", "{\"average_size\":9,\"size_variation\":2,\"delay\":10}",
+	    "{\"average_size\":9,\"size_variation\":2,\"delay\":10}" },
+	{ "limit_data", "{\"bytes\":1000}", "{\"bytes\":1000}" },
+};
+
+START_TEST(classics_of_the_catalogue)
+{
+	const struct fault_ops *ops = catalogue_find(classics[_i].type);
+	struct fault_spec *f;
+	char wanted[256];
+
+	if (!ops)
+		return;
+	f = add(&ops->type);
+	ck_assert_ptr_null(spec_json_set_stream(f, "upstream"));
+	ck_assert_msg(set(f, classics[_i].given), "%s", err);
+	snprintf(wanted, sizeof(wanted),
+	    "{\"attributes\":%s,\"name\":\"f\",\"type\":\"%s\",\"stream\":\"upstream\","
+	    "\"toxicity\":1}",
+	    classics[_i].told, classics[_i].type);
+	assert_json(f, wanted);
+	ck_assert_int_eq(f->delay_ns, 0);
+}
+END_TEST
+
+START_TEST(presets_are_attributes)
+{
+	struct fault_spec *f = add(&catalogue_find("idle_timeout")->type);
+	json_t *o, *a;
+
+	ck_assert_msg(set(f, "{\"preset\":\"aws-nlb\",\"mode\":\"drop\"}"), "%s", err);
+	o = spec_json_toxic(f);
+	a = json_object_get(o, "attributes");
+	ck_assert_int_eq(json_integer_value(json_object_get(a, "after")), 350000);
+	ck_assert_str_eq(json_string_value(json_object_get(a, "mode")), "drop");
+	json_decref(o);
+	ck_assert(!set(f, "{\"preset\":\"nonsense\"}"));
+}
+END_TEST
+
 START_TEST(classic_types_ignore_what_they_do_not_know)
 {
 	struct fault_spec *f = add(&slicer);
@@ -288,6 +341,8 @@ Suite *spec_json_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, classic_numbers_have_toxiproxys_units);
+	tcase_add_loop_test(t, classics_of_the_catalogue, 0, sizeof(classics) / sizeof(*classics));
+	tcase_add_test(t, presets_are_attributes);
 	tcase_add_test(t, classic_types_ignore_what_they_do_not_know);
 	tcase_add_test(t, own_types_take_text_and_common_keys);
 	tcase_add_loop_test(t, wrong_values_are_named, 0, sizeof(wrong) / sizeof(*wrong));
