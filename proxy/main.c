@@ -1,7 +1,8 @@
-/* deadpeer: finds the subcommand and hands over. */
+/* deadpeer: finds the subcommand and hands over; the name by which it is called may be one. */
 #include "base/nearest.h"
 #include "cli/cli.h"
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "serve", serve_main, "relay, with faults, from a file or from flags" },
+	{ "toxiproxy-server", toxiproxy_server_main, "a Toxiproxy server, with its own flags" },
 	{ "check", check_main, "validate a configuration file" },
 	{ "demo", demo_main, "play every death there is against sockets of its own" },
 	{ "fault", fault_main, "what faults there are: types, keys, presets" },
@@ -30,7 +32,7 @@ static void print_help(FILE *to)
 	      "\n",
 	    to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-16s %s\n", commands[i].name, commands[i].help);
 	fputs("\n"
 	      "  --version  what this is\n"
 	      "\n"
@@ -56,9 +58,18 @@ static int unknown(const char *name)
 	return EXIT_USAGE;
 }
 
+static bool is_called(const char *path, const char *name)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return path && !strcmp(slash ? slash + 1 : path, name);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	if (is_called(argv[0], "toxiproxy-server"))
+		return toxiproxy_server_main(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
