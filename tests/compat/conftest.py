@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from api import Deadpeer, Echo
+from api import Deadpeer, Echo, Upstream
 
 
 @pytest.fixture
@@ -27,3 +27,10 @@ def echo():
 @pytest.fixture(autouse=True)
 def no_token():
     os.environ.pop("DEADPEER_ADMIN_TOKEN", None)
+
+
+@pytest.fixture
+def upstream():
+    server = Upstream()
+    yield server
+    server.close()
