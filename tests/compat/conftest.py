@@ -7,7 +7,7 @@ from api import Deadpeer, Echo, Upstream
 
 @pytest.fixture
 def deadpeer(tmp_path):
-    d = Deadpeer(tmp_path).start()
+    d = Deadpeer(tmp_path, "--drain-timeout", "1s").start()
     yield d
     assert d.stop() == 0
 

@@ -2,6 +2,8 @@
 to connections that are open. Where Toxiproxy does otherwise, the test says so."""
 import hashlib
 import os
+import socket
+import struct
 import threading
 import time
 
@@ -110,9 +112,8 @@ def test_reset_peer_resets_an_idle_connection(api, upstream):
     for s in (client, server):
         with pytest.raises(ConnectionResetError):
             s.recv(1)
-    client, server = upstream.pair(api.get("/proxies/p").json["listen"])
-    with pytest.raises(ConnectionResetError):
-        client.recv(1)
+    with pytest.raises(ConnectionResetError):  # of a new one connect(2) may say it already
+        dial(api.get("/proxies/p").json["listen"]).recv(1)
 
 
 def test_reset_peer_after_a_while(api, upstream):
@@ -181,6 +182,30 @@ def test_half_close_is_carried(api, upstream):
     assert server.recv(1) == b""
     server.sendall(b"reply")
     assert receive(client, 5) == b"reply"
+
+
+@pytest.mark.parametrize("toxics", [[], [{"type": "latency", "attributes": {"latency": 50}}]])
+def test_a_reset_is_carried(api, upstream, toxics):
+    """Toxiproxy tells it as FIN."""
+    client, server = open_pair(api, upstream, *toxics)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+
+@pytest.mark.parametrize("type_, key", [("latency", "latency"), ("timeout", "timeout"),
+                                        ("slow_close", "delay"), ("reset_peer", "timeout")])
+def test_int_max_is_never(api, upstream, type_, key):
+    """Milliseconds up to 30 days: clients send 2^31 - 1 for "for good"."""
+    client, server = open_pair(api, upstream)
+    toxic = api.toxic(type=type_, attributes={key: 2 ** 31 - 1})
+    assert toxic["attributes"][key] == 2 ** 31 - 1
+    server.sendall(b"x")
+    assert is_silent(client) == (type_ != "slow_close")
+    answer = api.patch(f"/proxies/p/toxics/{type_}_downstream",
+                       {"attributes": {key: 30 * 86400 * 1000 + 1}})
+    assert answer.status == 400 and "expected a duration from 0 to 30d" in answer.error
 
 
 # --- changes under live connections ---
