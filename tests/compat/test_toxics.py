@@ -175,6 +175,19 @@ def test_limit_data_counts_from_when_it_was_added(api, upstream):
     assert receive(client, 100) == b"zzz", "an update keeps the count"
 
 
+def test_latency_takes_no_more_than_its_buffer(api, upstream):
+    """1 MiB, and what the sockets on the way take; Toxiproxy takes 32 MiB."""
+    client, server = open_pair(api, upstream, {"type": "latency", "attributes": {"latency": 60000}})
+    server.settimeout(1)
+    sent = 0
+    with pytest.raises(TimeoutError):
+        while sent < 64 << 20:
+            sent += server.send(b"x" * 65536)
+    assert sent < 24 << 20
+    remove(api, "latency_downstream")
+    assert len(receive(client, sent)) == sent
+
+
 def test_half_close_is_carried(api, upstream):
     """Toxiproxy closes both ends, and the reply is lost."""
     client, server = open_pair(api, upstream, {"type": "latency", "attributes": {"latency": 50}})
