@@ -239,9 +239,8 @@ static int listen_on(struct admin *a, const char *text, bool open, char *err, si
 	}
 	fd = socket_listen(&resolved, BACKLOG, &a->bound);
 	if (fd < 0)
-		snprintf(err, size,
-		    "admin %s: %s (give another address, or off, with admin= or --admin)", text,
-		    strerror(errno));
+		snprintf(err, size, "admin %s: %s (give another %s)", text, strerror(errno),
+		    open ? "-host or -port" : "address, or off, with admin= or --admin");
 	else if (!(a->is_local = is_loopback(&a->bound)) && !a->token && !open)
 		snprintf(err, size,
 		    "admin %s can be reached from other machines: give a token "

@@ -1,6 +1,7 @@
 """deadpeer in the place of toxiproxy-server, as whoever starts one sees it."""
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -55,9 +56,15 @@ class Server:
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the kernel gives to connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randrange(12000, 30000)
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::", port))
+                return port
+            except OSError:
+                pass
 
 
 def name_of(folder):
@@ -169,7 +176,7 @@ def test_a_port_in_use_ends_it(tmp_path, server):
     (tmp_path / "second").mkdir()
     second = Server(tmp_path / "second", port=server.port).launch()
     assert second.process.wait(20) == 1
-    assert "Address already in use" in second.err()
+    assert "Address already in use (give another -host or -port)" in second.err()
 
 
 def draws(folder, seed, echo):

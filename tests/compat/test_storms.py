@@ -1,5 +1,6 @@
 """Changes while everything dies: Toxiproxy's API is frozen for good by each of these. Here every call
 answers within a second, and the process goes on."""
+import os
 import select
 import socket
 import struct
@@ -8,9 +9,9 @@ import time
 
 import pytest
 
-from api import dial, echoes, receive, wait_until
+from api import BINARY, dial, echoes, receive, wait_until
 
-SECOND = 1.0
+SECOND = 5.0 if "address" in BINARY else 1.0  # a sanitizer's own time
 CLIENTS = 40
 
 
@@ -147,6 +148,13 @@ def test_an_upstream_that_is_a_black_hole(quick, echo, black_hole, how):
                 pass
 
 
+def open_sockets(deadpeer):
+    """Without the pipes that are kept for the next who wants one."""
+    folder = f"/proc/{deadpeer.process.pid}/fd"
+    return sum(os.path.realpath(f"{folder}/{fd}").split("/")[-1].startswith("socket:")
+               for fd in os.listdir(folder))
+
+
 def test_rapid_changes_under_live_traffic(deadpeer, quick, echo):
     """Proxies and toxics come and go under data; another proxy's session never notices."""
     other = dial(quick.proxy("other", upstream=echo.address)["listen"])
@@ -169,12 +177,13 @@ def test_rapid_changes_under_live_traffic(deadpeer, quick, echo):
         assert quick.delete("/proxies/p/toxics/t").status == 204
         if n % 20 == 0:
             assert echoes(other)
+    assert open_sockets(deadpeer) > 20
     flood.reset()
     assert echoes(other) and echoes(dial(listen))
     quick.delete("/proxies/p")
     other.close()
     quick.delete("/proxies/other")
-    wait_until(lambda: deadpeer.open_files() < 40, what="its descriptors closed")
+    wait_until(lambda: open_sockets(deadpeer) < 10, what="its sockets closed")
 
 
 def test_a_hundred_deletions_at_once(quick, echo):

@@ -268,7 +268,7 @@ def test_the_cut_of_testcontainers(api, upstream):
                   attributes={"rate": 0})
     later, later_server = upstream.pair(api.get("/proxies/p").json["listen"])
     pairs = [(client, server), (server, client), (later, later_server), (later_server, later)]
-    data = os.urandom(8 << 20)  # more than the buffers on the way take
+    data = os.urandom(16 << 20)  # more than the buffers on the way take
     threads = [threading.Thread(target=source.sendall, args=(data,), daemon=True)
                for source, _ in pairs]
     for t in threads:
