@@ -2,7 +2,7 @@
 # make demo          installs what is missing, builds, plays every death there is
 # make test          everything there is to run (make test-unit, test-net, test-compat: a part)
 # make test-long     what takes longer than ten minutes
-# make bench         deadpeer beside haproxy
+# make bench         deadpeer beside haproxy; how precise delays and bandwidth are
 # make fuzz          what is read from outside, with libFuzzer: FUZZ_SECONDS=60 for each target
 # make install       PREFIX=/usr/local DESTDIR= TOXIPROXY_COMPAT=yes (toxiproxy-server is then deadpeer)
 # make format        rewrites the sources by .clang-format
@@ -184,7 +184,7 @@ $(BUILD)/loadgen: $(BENCH_OBJ)
 BENCH := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/bench/run \
     --loadgen $(BUILD)/loadgen --deadpeer $(BUILD)/deadpeer
 
-# BENCH_ARGS='--rounds 1 --works bulk --json FILE': a part of it; --help tells the rest
+# BENCH_ARGS='--rounds 1 --works bulk,delay --json FILE': a part of it; --help tells the rest
 .PHONY: bench test-bench
 bench: $(BUILD)/loadgen $(BUILD)/deadpeer
 	@$(BENCH) $(BENCH_ARGS)

@@ -118,11 +118,15 @@ static bool add_from(
 	f = add_named(e, draft, p, in, &ops->type);
 	if (!f)
 		return false;
-	want = spec_json_set_stream(f, in->stream);
-	if (want)
-		return edit_fail(e, EDIT_BAD, "%s", want);
 	edit_names_fault(e, f);
-	return set_values(e, f, p, in->toxicity, in->attributes);
+	if (!set_values(e, f, p, in->toxicity, in->attributes))
+		return false;
+	/* After them: which streams there are depends on what it acts as. */
+	if (!json_object_get(in->attributes, "side") &&
+	    !json_object_get(in->attributes, "direction") &&
+	    (want = spec_json_set_stream(f, in->stream)))
+		return edit_fail(e, EDIT_BAD, "%s", want);
+	return true;
 }
 
 bool toxic_add(struct edit *e, struct config *draft, const struct proxy_spec *p, const json_t *o)

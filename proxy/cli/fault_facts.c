@@ -9,11 +9,12 @@
 #define SIDES_ALL (1u << SIDE_SERVER | 1u << SIDE_CLIENT | 1u << SIDE_BOTH)
 
 /* Above this many, choices are not written out. */
-#define CHOICES_MAX 8
+#define CHOICES_MAX 6
 
 static const char *const kinds[] = {
 	[FIELD_DURATION] = "duration",
 	[FIELD_SIZE] = "size",
+	[FIELD_RATE] = "rate",
 	[FIELD_COUNT] = "number",
 	[FIELD_PROBABILITY] = "probability",
 	[FIELD_CHOICE] = "name",
@@ -104,6 +105,8 @@ static const char *limit(char *buf, size_t size, const struct field *f, int64_t 
 		units_format_duration(buf, size, v);
 	else if (f->kind == FIELD_SIZE)
 		units_format_size(buf, size, (uint64_t)v);
+	else if (f->kind == FIELD_RATE)
+		units_format_rate(buf, size, (uint64_t)v);
 	else
 		snprintf(buf, size, "%lld", (long long)v);
 	return buf;

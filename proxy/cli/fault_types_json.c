@@ -28,6 +28,7 @@ static json_t *json_param(const struct field *f)
 	static const char *const kinds[] = {
 		[FIELD_DURATION] = "duration",
 		[FIELD_SIZE] = "size",
+		[FIELD_RATE] = "rate",
 		[FIELD_COUNT] = "count",
 		[FIELD_PROBABILITY] = "probability",
 		[FIELD_CHOICE] = "choice",
@@ -38,7 +39,7 @@ static json_t *json_param(const struct field *f)
 		[FIELD_NAMES] = "names",
 	};
 	static const char *const units[FIELD_NAMES + 1] = {
-		[FIELD_DURATION] = "ns", [FIELD_SIZE] = "bytes"
+		[FIELD_DURATION] = "ns", [FIELD_SIZE] = "bytes", [FIELD_RATE] = "bytes/s"
 	};
 	json_t *o = json_pack("{s:s, s:s, s:s?, s:b, s:s}", "key", f->key, "kind", kinds[f->kind],
 	    "default", f->initial, "required", f->required, "help", f->help);

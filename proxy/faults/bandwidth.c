@@ -1,7 +1,8 @@
 /*
  * A line of so many bytes a second: a byte leaves when the line has had the time to send it and all
- * before it. There is no burst: an idle line saves nothing up. Small waits are joined, so that a
- * wake-up moves a quantum.
+ * before it. There is no burst: an idle line saves nothing up, but a line for which bytes waited in
+ * the source's socket was not idle: what was read too late catches up. Small waits are joined, so
+ * that a wake-up moves a quantum.
  */
 #include "base/mono.h"
 #include "faults/stream.h"
@@ -68,7 +69,7 @@ static void pump(struct stage *st, int64_t now_ns)
 	struct chunk *c;
 
 	while (rate && (c = stage_first(st))) {
-		int64_t start = s->free_ns > c->at_ns ? s->free_ns : c->at_ns;
+		int64_t start = s->free_ns > c->since_ns ? s->free_ns : c->since_ns;
 		int64_t worth_ns = start + takes_ns(least_worth(st, rate), rate);
 		uint64_t n = c->len;
 

@@ -75,9 +75,14 @@ static void damage(struct stage *st, const struct chunk *c, struct batch *b)
 	struct state *s = (struct state *)st->state;
 
 	while (s->next < s->seen + c->len) {
-		chunk_bytes(c)[s->next - s->seen] ^=
-		    (unsigned char)(1u << (rng_bits(st->seed, "bit", s->drawn) & 7));
-		note(b, s->next);
+		unsigned char *bytes = chunk_bytes(c);
+
+		if (bytes) { /* no memory to fetch them: they stay right, and nothing else is told
+			      */
+			bytes[s->next - s->seen] ^=
+			    (unsigned char)(1u << (rng_bits(st->seed, "bit", s->drawn) & 7));
+			note(b, s->next);
+		}
 		s->drawn++;
 		draw_next(st, s->rate, s->next + 1);
 	}

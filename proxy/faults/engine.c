@@ -113,22 +113,24 @@ static void door_grade(struct engine *e, const struct door *d)
 void door_gate(struct engine *e, struct door *d)
 {
 	enum gate gate = gate_wanted(e, d), old = d->gate;
+	bool forgets = gate_forgets(e, d), forgot = d->forgets;
 	unsigned room = d->room;
 
 	d->room = gate_room(e, d);
-	if (gate == old && (gate != GATE_FULL || room == d->room)) {
+	d->forgets = forgets;
+	if (gate == old && (gate != GATE_FULL || room == d->room) && (forgot || !forgets)) {
 		door_grade(e, d);
 		return;
 	}
 	door_observe(e, d);
 	d->gate = gate;
-	if (gate == GATE_SILENT) {
+	if (gate == GATE_SILENT && old != gate) {
 		d->drops_told = 0;
 		e->observe_due_ns = 0; /* at the next tick: from then on by the interval */
 	}
 	d->gate_grade = d->ops->gate(d, gate);
 	door_grade(e, d);
-	if (timeline_wants(e->timeline, EVENT_PROXY_GATE))
+	if (gate != old && timeline_wants(e->timeline, EVENT_PROXY_GATE))
 		timeline_record(e->timeline, EVENT_PROXY_GATE,
 		    json_pack("{s:s, s:s, s:s}", "proxy", d->spec->name, "old", gate_names[old],
 			"new", gate_names[gate]));

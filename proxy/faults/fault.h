@@ -62,6 +62,7 @@ struct fault_ops {
 	/* What the timeline notes when it is armed: that it does otherwise than its keys say alone.
 	 * In buf; NULL: nothing to note. */
 	const char *(*note)(const struct fault_spec *s, char *buf, size_t size);
+	bool forgets;   /* the host loses its memory: of handshakes that are half done, too */
 	bool instant;   /* no window of its own: strikes once */
 	bool newcomers; /* strikes sessions as they are opened, not those that are open before */
 	/* Of those that toxicity and clients choose; NULL: all. */

@@ -44,7 +44,9 @@ static const struct field params[] = {
 	    .offset = offsetof(struct flap_params, fault),
 	    .initial = "partition",
 	    .choices = inner_names,
-	    .help = "what each outage is, with that type's own defaults and rules" },
+	    .help =
+		"what each outage is: partition, power_loss, reboot, process_crash, hang, reset, "
+		"refuse or syn_drop, with that type's own defaults and rules" },
 	{ 0 },
 };
 

@@ -54,6 +54,17 @@ enum gate gate_wanted(const struct engine *e, const struct door *d)
 	return gate;
 }
 
+bool gate_forgets(const struct engine *e, const struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (f->ops->forgets && !f->spec->clients.family && fault_gate(f) == GATE_SILENT &&
+		    fault_spec_covers(f->spec, d->spec))
+			return true;
+	return false;
+}
+
 /* Not now: this may be within the accept loop of that door. */
 static void crowd_changed(struct engine *e, const struct door *d)
 {

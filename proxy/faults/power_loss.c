@@ -13,6 +13,7 @@ const struct fault_ops fault_power_loss = {
 	},
 	.other = OTHER_ABORT,
 	.gate = GATE_SILENT,
+	.forgets = true,
 	.lasts = FAULT_NO_PARAM,
 	.tail = FAULT_NO_PARAM,
 	.dirs = death_dirs,

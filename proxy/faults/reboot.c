@@ -44,6 +44,7 @@ const struct fault_ops fault_reboot = {
 	},
 	.other = OTHER_ABORT,
 	.gate = GATE_SILENT,
+	.forgets = true,
 	.tail_gate = GATE_REFUSE,
 	.lasts = offsetof(struct reboot_params, down_ns),
 	.tail = offsetof(struct reboot_params, service_delay_ns),

@@ -25,6 +25,7 @@ enum gate fault_gate_at(const struct fault *f, const struct door *d); /* ... at 
 /* What all of them want of this door; with GATE_FULL, the room that is left. */
 enum gate gate_wanted(const struct engine *e, const struct door *d);
 unsigned gate_room(const struct engine *e, const struct door *d);
+bool gate_forgets(const struct engine *e, const struct door *d);
 void door_gate(struct engine *e, struct door *d);    /* ... is done */
 void gate_count(struct engine *e, struct target *t); /* until engine_session_done() */
 void gate_crowds(struct engine *e); /* all doors anew: sessions have come or gone */

@@ -1,15 +1,11 @@
 /* Queues of chunks and the chain of stages between them. See stream.h. */
 #include "faults/stream.h"
 #include "base/rng.h"
+#include "faults/block.h"
 #include "faults/runs.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct block {
-	uint32_t refs;
-	unsigned char bytes[];
-};
 
 /* --- chunks --- */
 
@@ -24,21 +20,26 @@ static struct chunk *chunk_new(enum chunk_kind kind, int64_t at_ns)
 
 	if (c) {
 		c->kind = kind;
-		c->at_ns = at_ns;
+		c->at_ns = c->since_ns = at_ns;
 	}
 	return c;
 }
 
 static void chunk_free(struct chunk *c)
 {
-	if (c->kind == CHUNK_DATA && --c->block->refs == 0)
-		free(c->block);
+	if (c->kind == CHUNK_DATA)
+		block_drop(c->block);
 	free(c);
 }
 
 unsigned char *chunk_bytes(const struct chunk *c)
 {
-	return c->block->bytes + c->off;
+	return block_bytes(c->block, c->off);
+}
+
+struct pipe *chunk_pipe(const struct chunk *c)
+{
+	return block_pipe(c->block);
 }
 
 static struct engine *engine_of(const struct stream *s)
@@ -82,6 +83,10 @@ static void hand_on(struct stream *s, struct stage *st, struct chunk *c, int64_t
 	struct stage *next = st ? TAILQ_NEXT(st, in_stream) : TAILQ_FIRST(&s->stages);
 
 	c->at_ns = at_ns;
+	if (st)
+		c->since_ns = at_ns;
+	if (c->kind == CHUNK_DATA && block_was_fetched(c->block))
+		s->looked_at = true;
 	if (next)
 		stage_put(next, c);
 	else
@@ -131,7 +136,7 @@ void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns)
 	if (!part)
 		return; /* it waits and is tried again */
 	part->block = c->block;
-	part->block->refs++;
+	block_hold(part->block);
 	part->off = c->off;
 	part->len = n;
 	c->off += n;
@@ -141,9 +146,15 @@ void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns)
 	hand_on(st->stream, st, part, at_ns);
 }
 
+/* What is lost out of the middle of a pipe would be in the way of what is behind it. */
 void stage_drop(struct stage *st)
 {
-	stream_drop(st->stream, stage_take(st));
+	struct chunk *c = stage_take(st);
+
+	if (c->kind == CHUNK_DATA && block_pipe(c->block) && block_is_shared(c->block) &&
+	    !chunk_bytes(c))
+		st->stream->failed = true;
+	stream_drop(st->stream, c);
 	pass_strikes(st);
 }
 
@@ -276,6 +287,7 @@ static void stage_remove(struct run *r, enum flow flow)
 	if (next)
 		next->due_ns = 0;
 	TAILQ_REMOVE(&s->stages, st, in_stream);
+	s->looked_at = false; /* whoever is left and looks says so again */
 	free(st);
 	TAILQ_FOREACH (other, &s->stages, in_stream)
 		forget_strikes(s, &other->in, r);
@@ -341,23 +353,37 @@ size_t stream_room(const struct stream *s)
 	return e->buffer_bytes - s->waiting;
 }
 
+/* b: made after c was; NULL: there was no memory for one of them. */
+static bool push(struct stream *s, struct chunk *c, struct block *b, size_t len)
+{
+	if (!b) {
+		free(c);
+		return false;
+	}
+	c->block = b;
+	c->len = (uint32_t)len;
+	if (s->more)
+		c->since_ns = s->read_ns;
+	s->read_ns = c->at_ns;
+	s->more = false;
+	count(s, (int64_t)chunk_cost(c));
+	hand_on(s, NULL, c, c->at_ns);
+	return true;
+}
+
 bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns)
 {
 	struct chunk *c = chunk_new(CHUNK_DATA, now_ns);
-	struct block *b = malloc(sizeof(*b) + len);
 
-	if (!c || !b) {
-		free(c);
-		free(b);
-		return false;
-	}
-	b->refs = 1;
-	memcpy(b->bytes, data, len);
-	c->block = b;
-	c->len = (uint32_t)len;
-	count(s, (int64_t)chunk_cost(c));
-	hand_on(s, NULL, c, now_ns);
-	return true;
+	return push(s, c, c ? block_of_bytes(data, len) : NULL, len);
+}
+
+bool stream_push_pipe(
+    struct stream *s, struct pipe *pipe, struct pipe_pool *pool, size_t len, int64_t now_ns)
+{
+	struct chunk *c = chunk_new(CHUNK_DATA, now_ns);
+
+	return push(s, c, c ? block_of_pipe(pipe, pool, len) : NULL, len);
 }
 
 static bool push_end(struct stream *s, bool reset, int64_t now_ns)
@@ -423,6 +449,8 @@ void stream_taken(struct stream *s, size_t n)
 {
 	struct chunk *c = STAILQ_FIRST(&s->out);
 
+	if (c->kind == CHUNK_DATA && block_pipe(c->block))
+		block_taken(c->block, n);
 	if (n < c->len) {
 		c->off += (uint32_t)n;
 		c->len -= (uint32_t)n;

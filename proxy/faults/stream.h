@@ -12,6 +12,9 @@
  * A flow without shaping faults has no stream. When its last stage goes, what waits goes on at
  * once, in order; the owner of the target frees the stream when all has left it.
  *
+ * What a chunk holds is in memory, or still in the kernel, in a pipe that parts of one read share
+ * and leave in order: most faults need not see the bytes. chunk_bytes() fetches them.
+ *
  * Memory: `waiting` counts the bytes and what it costs to keep them; the source is read only while
  * stream_room() says so. That is the back-pressure, and it bounds the throughput of a delay: no
  * more than engine.buffer_bytes can be under way in one direction (bandwidth x delay).
@@ -19,13 +22,16 @@
 #pragma once
 #include "faults/engine.h"
 
-struct block; /* bytes, shared by the chunks that were cut from one read */
+struct block; /* the bytes of one read, shared by the chunks that were cut from it */
+struct pipe;
+struct pipe_pool;
 
 enum chunk_kind { CHUNK_DATA, CHUNK_END, CHUNK_STRIKE };
 
 struct chunk {
 	STAILQ_ENTRY(chunk) next;
 	int64_t at_ns;     /* when it came to where it waits */
+	int64_t since_ns;  /* no later than that: the source had it by then, but was not read */
 	uint32_t off, len; /* in block; 0 for those that are not data */
 	uint8_t kind;      /* enum chunk_kind */
 	union {
@@ -56,13 +62,19 @@ struct stream {
 	struct chunks out;
 	uint64_t waiting; /* bytes, and the keeping of them */
 	bool ended;       /* the end was pushed: nothing more may come */
+	bool more;        /* the owner's: the source has more than was read */
+	int64_t read_ns;  /* the last push */
+	bool looked_at;   /* a stage wants to see the bytes: no pipes, please */
+	bool failed;      /* no memory: bytes have been lost */
 	struct timer timer;
 };
 
 /* --- for fault_ops.pump --- */
 
 struct chunk *stage_first(const struct stage *st); /* NULL: nothing waits */
-unsigned char *chunk_bytes(const struct chunk *c); /* may be changed in place */
+/* The bytes, which may be changed in place; NULL: no memory to fetch them, they stay as they are.
+ */
+unsigned char *chunk_bytes(const struct chunk *c);
 
 /* The first chunk, or its first n bytes, goes on, as of at_ns. */
 void stage_pass(struct stage *st, int64_t at_ns);
@@ -90,6 +102,10 @@ size_t stream_room(const struct stream *s);
 
 /* Bytes came from the source (copied), or its end did. False: no memory. */
 bool stream_push(struct stream *s, const void *data, size_t len, int64_t now_ns);
+/* As stream_push() for len bytes that are in a pipe, which the stream takes over; it goes back to
+ * the pool once it is empty. On failure it stays the caller's. */
+bool stream_push_pipe(
+    struct stream *s, struct pipe *pipe, struct pipe_pool *pool, size_t len, int64_t now_ns);
 bool stream_end(struct stream *s, int64_t now_ns); /* once; more is ignored */
 /* The source was reset: an end, perhaps behind the other one, that says so. */
 bool stream_reset(struct stream *s, int64_t now_ns);
@@ -99,7 +115,8 @@ void stream_run(struct stream *s, int64_t now_ns);
 
 /* What the sink may take now: data or the end; NULL: nothing. May end the target (a strike). */
 struct chunk *stream_first(struct stream *s);
-void stream_taken(struct stream *s, size_t n); /* n bytes of the first one, or the end (n 0) */
+struct pipe *chunk_pipe(const struct chunk *c); /* at its head are the bytes; NULL: in memory */
+void stream_taken(struct stream *s, size_t n);  /* n bytes of the first one, or the end (n 0) */
 
 /* No stages, nothing waits: it may be freed, and the flow goes its own way again. */
 bool stream_is_done(const struct stream *s);

@@ -101,6 +101,7 @@ struct door {
 	sa_family_t family[LEGS]; /* of the legs, as far as known: AF_UNSPEC when a name is to be
 				     resolved */
 	enum gate gate;
+	bool forgets;          /* with GATE_SILENT: whose handshake is half done is forgotten */
 	enum grade gate_grade; /* what ops->gate returned */
 	unsigned room; /* GATE_FULL: connections that still fit in the accept queue; set before */
 	uint64_t

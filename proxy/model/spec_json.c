@@ -250,6 +250,9 @@ bool spec_json_set_attributes(
 		if (!set_one(f, name, value, err, size))
 			return false;
 	}
+	/* What it acts as may be another type now, which has other sides. */
+	if (!json_object_get(attributes, "side") && !(fault_spec_acts(f)->sides & 1u << f->side))
+		f->side = fault_spec_side_initial(f);
 	return true;
 }
 
@@ -283,6 +286,7 @@ static int *direction_of(const struct fault_spec *f)
 const char *spec_json_set_stream(struct fault_spec *f, const char *stream)
 {
 	bool up = stream && !strcasecmp(stream, "upstream"), classic = find_classic(f->type);
+	unsigned sides = fault_spec_acts(f)->sides;
 	int *direction = direction_of(f);
 
 	if (stream && !up && strcasecmp(stream, "downstream") != 0)
@@ -291,9 +295,9 @@ const char *spec_json_set_stream(struct fault_spec *f, const char *stream)
 		return NULL; /* as the type has it */
 	if (direction)
 		*direction = up ? DIRECTION_UPSTREAM : DIRECTION_DOWNSTREAM;
-	else if (up && !(f->type->sides & 1 << SIDE_CLIENT) && f->type->sides & 1 << SIDE_SERVER)
+	else if (up && !(sides & 1 << SIDE_CLIENT) && sides & 1 << SIDE_SERVER)
 		return "stream was invalid, this type acts on downstream alone";
-	else if (f->type->sides & 1u << (up ? SIDE_CLIENT : SIDE_SERVER))
+	else if (sides & 1u << (up ? SIDE_CLIENT : SIDE_SERVER))
 		f->side = up ? SIDE_CLIENT : SIDE_SERVER;
 	return NULL;
 }
@@ -391,7 +395,7 @@ static json_t *attributes_json(const struct fault_spec *spec)
 	field_defaults(fault_fields, &plain);
 	field_defaults(f->type->params, &plain.params);
 	/* The stream tells the side, where it is one of two. */
-	if (f->side == SIDE_BOTH && f->type->sides != 1 << SIDE_BOTH)
+	if (f->side == SIDE_BOTH && fault_spec_acts(f)->sides != 1 << SIDE_BOTH)
 		plain.side = SIDE_SERVER;
 	else
 		plain.side = f->side;

@@ -18,8 +18,9 @@ struct json_t;
 /* Is it one of Toxiproxy's types? */
 bool spec_json_is_classic(const struct fault_type *type);
 
-/* stream NULL: the type's default. NULL on success; else what was expected (static): it is no
- * stream, or not one that the type can have. */
+/* To be called after the attributes, where they do not say side or direction themselves. stream
+ * NULL: the type's default. NULL on success; else what was expected (static): it is no stream, or
+ * not one that the type can have. */
 const char *spec_json_set_stream(struct fault_spec *f, const char *stream);
 const char *spec_json_stream(const struct fault_spec *f); /* "upstream" or "downstream" */
 

@@ -254,9 +254,21 @@ static enum step flow_step(struct session *s, enum flow flow)
 	return flow_copy(s, flow);
 }
 
+/* A mark that is met amid a step lets faults act, and what they do may come back to this flow: it
+ * is one of the steps to follow, not one within the other. */
 void flow_run(struct session *s, enum flow flow)
 {
-	for (int i = 0; i < ROUNDS; i++)
-		if (flow_step(s, flow) != STEP_AGAIN)
-			return;
+	struct flow_state *f = &s->flows[flow];
+
+	f->again = f->running;
+	if (f->running)
+		return;
+	f->running = true;
+	do {
+		f->again = false;
+		for (int i = 0; i < ROUNDS; i++)
+			if (flow_step(s, flow) != STEP_AGAIN)
+				break;
+	} while (f->again && s->state == SESSION_OPEN);
+	f->running = false;
 }

@@ -220,8 +220,11 @@ static enum grade door_gate(struct door *d, enum gate gate)
 		grade = wire_silence_listener(p->relay->wire, p->fd, &p->wire, NULL, true);
 		listen_again(p);
 		proxy_accept(p, 0); /* what waited would otherwise stay alive in the queue */
-		/* And half-done handshakes would have their SYN-ACKs repeated. */
-		wire_bury(p->relay->wire, p->fd, &p->wire, -1);
+		/* Half-done handshakes have their SYN-ACKs repeated (signed, so that nobody hears):
+		 * after a partition they are completed so; a host that died knows nothing of them.
+		 */
+		if (d->forgets)
+			wire_bury(p->relay->wire, p->fd, &p->wire, -1);
 		return grade;
 	}
 	if (gate == GATE_REFUSE)

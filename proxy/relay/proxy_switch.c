@@ -99,7 +99,8 @@ void proxy_disable(struct proxy *p)
 	struct timeline *t = p->relay->timeline;
 
 	proxy_close_listener(p);
-	p->listening = false;
+	proxy_reject(&p->door, false);
+	p->listening = p->full = false;
 	p->starved_ns = 0;
 	proxy_end_sessions(p, "disabled");
 	if (timeline_wants(t, EVENT_PROXY_DOWN))
@@ -113,6 +114,7 @@ void proxy_enable(struct proxy *p)
 	p->closing = false;
 	p->wire = (struct wire_state){ 0 };
 	p->door.gate = GATE_REFUSE;
+	p->door.rejecting = false;
 	p->door.drops_told = 0;
 	proxy_assign(p);
 	proxy_tell_up(p);

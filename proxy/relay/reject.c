@@ -100,7 +100,7 @@ bool proxy_reject(struct door *d, bool on)
 		rejecter_free(p->rejecter);
 	if (!on)
 		p->rejecter = NULL;
-	else if (!p->rejecter)
+	else if (!p->rejecter && !p->closing)
 		p->rejecter = rejecter_new(p);
-	return !on || p->rejecter;
+	return !on || p->rejecter || p->closing; /* a disabled one is asked again: proxy_enable() */
 }

@@ -24,6 +24,7 @@ struct relay {
 	const struct wire *wire;
 	struct engine engine;
 	struct pipe_pool pipes;
+	unsigned pipes_max; /* that shaped flows may have out */
 	struct resolver *resolver;
 	struct builtin *builtin[2]; /* echo, discard; NULL until a proxy wants one */
 	enum splice_mode splice;

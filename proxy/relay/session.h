@@ -30,9 +30,10 @@ struct flow_state {
 	uint32_t off, len; /* of what waits: in buf, or (len alone) in pipe */
 	bool splice : 1;   /* the last read filled the scratch buffer */
 	bool held : 1;
-	bool eof : 1;     /* the source has said FIN, or a fault says so */
-	bool fin : 1;     /* FIN was passed on */
-	bool discard : 1; /* nobody is there to take it: read and thrown away */
+	bool eof : 1;                /* the source has said FIN, or a fault says so */
+	bool fin : 1;                /* FIN was passed on */
+	bool discard : 1;            /* nobody is there to take it: read and thrown away */
+	bool running : 1, again : 1; /* flow_run() is at it; and was called meanwhile */
 };
 
 struct leg_state {

@@ -1,7 +1,7 @@
 /*
  * loadgen serve
- * loadgen bulk|exchange|connect|idle --port N [--connections N] [--count N] [--size BYTES]
- *         [--warm N] [--seconds N] [--pid PID]
+ * loadgen bulk|exchange|connect|idle|delay|rate --port N [--connections N] [--count N]
+ *         [--size BYTES] [--warm N] [--rate N] [--seconds N] [--pid PID]
  *
  * Exit status: 0 all bytes arrived as they were sent, 1 they did not, 2 usage.
  */
@@ -15,11 +15,16 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const char *const work_names[] = {
-	[WORK_BULK] = "bulk",
-	[WORK_EXCHANGE] = "exchange",
-	[WORK_CONNECT] = "connect",
-	[WORK_IDLE] = "idle",
+static const struct {
+	const char *name;
+	int (*run)(const struct load *load);
+} works[] = {
+	[WORK_BULK] = { "bulk", client_run },
+	[WORK_EXCHANGE] = { "exchange", client_run },
+	[WORK_CONNECT] = { "connect", client_run },
+	[WORK_IDLE] = { "idle", client_run },
+	[WORK_DELAY] = { "delay", delay_run },
+	[WORK_RATE] = { "rate", rate_run },
 };
 
 enum option_index {
@@ -28,6 +33,7 @@ enum option_index {
 	OPT_COUNT,
 	OPT_SIZE,
 	OPT_WARM,
+	OPT_RATE,
 	OPT_SECONDS,
 	OPT_PID
 };
@@ -40,6 +46,7 @@ static const struct {
 	[OPT_COUNT] = { 1, 1, UINT64_C(1) << 40 },
 	[OPT_SIZE] = { 64, 1, UINT64_C(1) << 30 },
 	[OPT_WARM] = { 0, 0, UINT64_C(1) << 40 },
+	[OPT_RATE] = { 1000, 1, 1000000 },
 	[OPT_SECONDS] = { 60, 1, 3600 },
 	[OPT_PID] = { 0, 1, INT32_MAX },
 };
@@ -52,6 +59,7 @@ static const struct option options[] = {
 	[OPT_COUNT] = { "count", required_argument, NULL, 0 },
 	[OPT_SIZE] = { "size", required_argument, NULL, 0 },
 	[OPT_WARM] = { "warm", required_argument, NULL, 0 },
+	[OPT_RATE] = { "rate", required_argument, NULL, 0 },
 	[OPT_SECONDS] = { "seconds", required_argument, NULL, 0 },
 	[OPT_PID] = { "pid", required_argument, NULL, 0 },
 	[OPTIONS] = { NULL, 0, NULL, 0 },
@@ -81,15 +89,15 @@ static bool read_options(int argc, char **argv, struct load *load)
 		if (c != 0 || !read_number(i, optarg, &values[i]))
 			return false;
 	*load = (struct load){ load->work, (uint16_t)values[OPT_PORT], values[OPT_CONNECTIONS],
-		values[OPT_COUNT], values[OPT_SIZE], values[OPT_WARM],
+		values[OPT_COUNT], values[OPT_SIZE], values[OPT_WARM], values[OPT_RATE],
 		(unsigned)values[OPT_SECONDS], (pid_t)values[OPT_PID] };
 	return load->port && optind == argc && load->warm_count <= load->count;
 }
 
 static bool read_work(const char *name, struct load *load)
 {
-	for (size_t i = 0; i < sizeof(work_names) / sizeof(*work_names); i++) {
-		if (strcmp(name, work_names[i]) != 0)
+	for (size_t i = 0; i < sizeof(works) / sizeof(*works); i++) {
+		if (strcmp(name, works[i].name) != 0)
 			continue;
 		load->work = (enum work)i;
 		return true;
@@ -114,9 +122,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		return server_run();
 	if (argc >= 2 && read_work(argv[1], &load) && read_options(argc - 1, argv + 1, &load))
-		return client_run(&load);
-	fprintf(stderr, "usage: loadgen serve | bulk|exchange|connect|idle --port N "
-			"[--connections N] [--count N] [--size BYTES] [--warm N] [--seconds N] "
-			"[--pid PID]\n");
+		return works[load.work].run(&load);
+	fprintf(stderr, "usage: loadgen serve | bulk|exchange|connect|idle|delay|rate --port N "
+			"[--connections N] [--count N] [--size BYTES] [--warm N] [--rate N] "
+			"[--seconds N] [--pid PID]\n");
 	return EXIT_USAGE;
 }

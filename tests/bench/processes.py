@@ -1,6 +1,7 @@
 """The processes of a run: the far end's server, the relays, the load. Each is started pinned to
 its core, dies with this script whatever ends it, and is ended by its pid."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -33,6 +34,7 @@ defaults
 {options}
 listen bench
     bind fd@{fd}
+{rules}
     server far 127.0.0.1:{upstream}
 """
 
@@ -132,10 +134,15 @@ class Relay:
 
 
 class Deadpeer(Relay):
-    def __init__(self, binary, upstream, core, scratch):
+    """faults: each as `deadpeer serve --fault` takes it; settings: further flags."""
+
+    def __init__(self, binary, upstream, core, scratch, faults=(), settings=()):
         command = [binary, "serve", "--listen", "127.0.0.1:0",
                    "--upstream", f"127.0.0.1:{upstream}", "--log-level", "warn", "--admin", "off",
-                   "--ports-file", os.path.join(scratch, "ports"), "--drain-timeout", "1s"]
+                   "--ports-file", os.path.join(scratch, "ports"), "--drain-timeout", "1s",
+                   *settings]
+        for fault in faults:
+            command += ["--fault", fault]
         self.process = start(command, core, stdout=subprocess.PIPE)
         while read_line(self.process, "deadpeer") != "ready":
             pass
@@ -146,14 +153,15 @@ class Deadpeer(Relay):
 class Haproxy(Relay):
     """It inherits its listening socket, bound to a port that nobody else can take meanwhile."""
 
-    def __init__(self, upstream, core, scratch, options="", tuning=""):
+    def __init__(self, upstream, core, scratch, options="", tuning="", rules=""):
         path = os.path.join(scratch, "haproxy.cfg")
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
             with open(path, "w", encoding="ascii") as config:
-                config.write(HAPROXY.format(options=options, tuning=tuning, upstream=upstream,
-                                            fd=listener.fileno(), sessions=SESSIONS + 100))
+                config.write(HAPROXY.format(options=options, tuning=tuning, rules=rules,
+                                            upstream=upstream, fd=listener.fileno(),
+                                            sessions=SESSIONS + 100))
             self.process = start(["haproxy", "-db", "-q", "-f", path], core,
                                  pass_fds=[listener.fileno()])
             self.wait_until_accepting()
@@ -167,6 +175,30 @@ class Haproxy(Relay):
             except ConnectionRefusedError:
                 time.sleep(0.005)
         raise Failed("haproxy did not come up")
+
+
+def haproxy_limits():
+    """Does the haproxy that is installed, if one is, know the filter bwlim (2.7 does)?"""
+    try:
+        told = subprocess.run(["haproxy", "-vv"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False
+    return "bwlim" in told.stdout
+
+
+@contextlib.contextmanager
+def relayed(loadgen, make_relay, scratch):
+    """A server and a relay of its own before it, for as long as the block runs."""
+    relay_core, load_core = cores()
+    server = Server(loadgen, load_core)
+    try:
+        relay = make_relay(server.port, relay_core, scratch)
+        try:
+            yield relay
+        finally:
+            relay.stop()
+    finally:
+        server.stop()
 
 
 def run_load(loadgen, core, kind, port, **options):

@@ -3,6 +3,7 @@
 import statistics
 
 HAPROXY_DEFAULT = "haproxy"
+HAPROXY_LIMITED = "haproxy bwlim"
 RIVALS = (HAPROXY_DEFAULT, "haproxy splice", "haproxy splice 1 MiB")
 
 
@@ -51,7 +52,14 @@ def print_columns(rows):
     print()
 
 
+def is_shaped(row):
+    return any(name.startswith("deadpeer ") for name in row["relays"])
+
+
 def print_table(rows):
+    rows = [row for row in rows if not is_shaped(row)]
+    if not rows:
+        return
     relays = list(dict.fromkeys(name for row in rows for name in row["relays"]))
     table = [["median [min..max]", ""] + relays]
     for row in rows:
@@ -59,6 +67,40 @@ def print_table(rows):
                      [cell(row["relays"][name]) if name in row["relays"] else "-"
                       for name in relays])
     print_columns(table)
+
+
+def times(relay, others, name):
+    return f"{relay['median'] / others[name]['median']:.2f}" if name in others else "-"
+
+
+def print_shaped(rows):
+    """Each relay beside splice and beside haproxy with a bandwidth limit: ratios, no targets."""
+    for row in filter(is_shaped, rows):
+        table = [[f"{row['work']}, {row['unit']}", "median [min..max]", "to deadpeer's splice",
+                  f"to {HAPROXY_DEFAULT}", f"to {HAPROXY_LIMITED}"]]
+        for name, relay in row["relays"].items():
+            table.append([name, cell(relay), times(relay, row["relays"], "deadpeer"),
+                          times(relay, row["relays"], HAPROXY_DEFAULT),
+                          times(relay, row["relays"], HAPROXY_LIMITED)])
+        print_columns(table)
+
+
+def verdict(row):
+    if row.get("cannot"):
+        return row["cannot"]
+    if row.get("at_most") is None:
+        return ""
+    return "PASS" if row["value"] <= row["at_most"] else "MISS"
+
+
+def print_precision(rows):
+    table = [["precision", "asked", "figure", "measured", "at most", "", "others used"]]
+    for row in rows:
+        most = "" if row.get("at_most") is None else number(row["at_most"])
+        table.append([row["work"], row["asked"], row["figure"], number(row["value"]), most,
+                      verdict(row), f"{row['others_share']:.0%}"])
+    if len(table) > 1:
+        print_columns(table)
 
 
 def print_targets(rows):

@@ -1,9 +1,10 @@
 /*
- * The far end: level-triggered epoll, one shared buffer. An echo that the socket does not take
- * whole is kept for that connection, and no more is read from it until it is gone.
+ * The far end: level-triggered epoll, one shared buffer. What the socket does not take whole of an
+ * answer is kept for that connection, and no more is read from it until it is gone.
  */
 #include "loadgen.h"
 #include "pattern.h"
+#include "probe.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,8 +26,14 @@ struct peer {
 	struct hello hello;
 	uint64_t got;
 	uint64_t first_wrong;
-	uint8_t *kept; /* an echo's rest, or NULL */
+	uint8_t *kept; /* an answer's rest, or NULL */
 	size_t kept_len;
+	bool last;   /* closed once `kept` is out */
+	stamp stamp; /* stamps: the one that is coming, of which part_len bytes came */
+	size_t part_len;
+	int64_t *late_ns; /* stamps: how late each was */
+	size_t lates, lates_room;
+	uint64_t reported_ns; /* drain */
 };
 
 struct server {
@@ -39,6 +46,7 @@ static void peer_close(struct peer *p)
 {
 	close(p->fd);
 	free(p->kept);
+	free(p->late_ns);
 	free(p);
 }
 
@@ -58,14 +66,15 @@ static ssize_t peer_hello(struct peer *p, const uint8_t *buf, size_t len)
 
 	memcpy((uint8_t *)&p->hello + p->hello_got, buf, n);
 	p->hello_got += n;
-	if (p->hello_got == sizeof(p->hello) && p->hello.magic != HELLO_MAGIC) {
+	if (p->hello_got == sizeof(p->hello) &&
+	    (p->hello.magic != HELLO_MAGIC || !p->hello.kind || p->hello.kind >= STREAM_KINDS)) {
 		fprintf(stderr, "server: a connection began with wrong bytes\n");
 		return -1;
 	}
 	return (ssize_t)n;
 }
 
-static bool peer_echo(struct server *s, struct peer *p, const uint8_t *buf, size_t len)
+static bool peer_answer(struct server *s, struct peer *p, const void *buf, size_t len)
 {
 	ssize_t n = send(p->fd, buf, len, MSG_NOSIGNAL);
 
@@ -78,9 +87,14 @@ static bool peer_echo(struct server *s, struct peer *p, const uint8_t *buf, size
 	p->kept = malloc(p->kept_len);
 	if (!p->kept)
 		return false;
-	memcpy(p->kept, buf + n, p->kept_len);
+	memcpy(p->kept, (const uint8_t *)buf + n, p->kept_len);
 	peer_watch(s, p, EPOLL_CTL_MOD);
 	return true;
+}
+
+static bool peer_answer_echo(struct server *s, struct peer *p, const uint8_t *buf, size_t len)
+{
+	return peer_answer(s, p, buf, len);
 }
 
 static bool peer_flush(struct server *s, struct peer *p)
@@ -96,11 +110,12 @@ static bool peer_flush(struct server *s, struct peer *p)
 	free(p->kept);
 	p->kept = NULL;
 	peer_watch(s, p, EPOLL_CTL_MOD);
-	return true;
+	return !p->last;
 }
 
-static void peer_check(struct peer *p, const uint8_t *buf, size_t len)
+static bool peer_check(struct server *s, struct peer *p, const uint8_t *buf, size_t len)
 {
+	(void)s;
 	if (p->first_wrong == NONE_WRONG) {
 		size_t right = pattern_check(buf, len, p->hello.seed, p->got);
 
@@ -108,42 +123,112 @@ static void peer_check(struct peer *p, const uint8_t *buf, size_t len)
 			p->first_wrong = p->got + right;
 	}
 	p->got += len;
+	return true;
 }
 
-static void peer_verdict(struct peer *p)
+static bool keep_late(struct peer *p, int64_t late_ns)
+{
+	if (p->lates == p->lates_room) {
+		size_t room = p->lates_room ? 2 * p->lates_room : 64;
+		int64_t *more = reallocarray(p->late_ns, room, sizeof(*more));
+
+		if (!more)
+			return false;
+		p->late_ns = more;
+		p->lates_room = room;
+	}
+	p->late_ns[p->lates++] = late_ns;
+	return true;
+}
+
+static bool peer_stamps(struct server *s, struct peer *p, const uint8_t *buf, size_t len)
+{
+	uint64_t now = probe_now_ns();
+
+	(void)s;
+	while (len) {
+		size_t lacking = sizeof(p->stamp) - p->part_len;
+		size_t n = len < lacking ? len : lacking;
+
+		memcpy((uint8_t *)&p->stamp + p->part_len, buf, n);
+		p->part_len = (p->part_len + n) % sizeof(p->stamp);
+		if (!p->part_len && !keep_late(p, (int64_t)(now - p->stamp)))
+			return false;
+		buf += n;
+		len -= n;
+	}
+	return true;
+}
+
+static bool peer_drain(struct server *s, struct peer *p, const uint8_t *buf, size_t len)
+{
+	struct report r = { probe_now_ns(), p->got += len };
+
+	(void)buf;
+	if (r.at - p->reported_ns < REPORT_INTERVAL_NS)
+		return true;
+	p->reported_ns = r.at;
+	return peer_answer(s, p, &r, sizeof(r));
+}
+
+/* After the client's FIN. False: nothing more is to be sent. */
+static bool peer_verdict(struct server *s, struct peer *p)
 {
 	struct verdict v = { VERDICT_MAGIC, p->got, p->first_wrong };
 
-	if (p->hello_got == sizeof(p->hello) && p->hello.kind == STREAM_SINK &&
-	    send(p->fd, &v, sizeof(v), MSG_NOSIGNAL) != sizeof(v))
-		perror("server: verdict");
+	p->last = true;
+	if (p->hello_got < sizeof(p->hello))
+		return false;
+	if (p->hello.kind == STREAM_SINK)
+		return peer_answer(s, p, &v, sizeof(v)) && p->kept;
+	if (p->hello.kind == STREAM_STAMPS)
+		return peer_answer(s, p, p->late_ns, p->lates * sizeof(*p->late_ns)) && p->kept;
+	return false;
+}
+
+static const struct {
+	bool (*take)(struct server *s, struct peer *p, const uint8_t *buf, size_t len);
+	int lowat_bytes; /* SO_RCVLOWAT; 0: the kernel's */
+	int receive;     /* MSG_TRUNC throws the bytes away uncopied, tcp(7) */
+} kinds[STREAM_KINDS] = {
+	[STREAM_SINK] = { peer_check, 262144, 0 },
+	[STREAM_ECHO] = { peer_answer_echo, 0, 0 },
+	[STREAM_STAMPS] = { peer_stamps, 0, 0 },
+	[STREAM_DRAIN] = { peer_drain, 0, MSG_TRUNC },
+};
+
+/* The hello is whole. */
+static bool peer_begin(struct server *s, struct peer *p)
+{
+	int lowat = kinds[p->hello.kind].lowat_bytes;
+	stamp now = probe_now_ns();
+
+	if (lowat)
+		setsockopt(p->fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
+	return p->hello.kind != STREAM_STAMPS || peer_answer(s, p, &now, sizeof(now));
 }
 
 /* False: the connection is over. */
 static bool peer_read(struct server *s, struct peer *p)
 {
-	ssize_t n = recv(p->fd, s->chunk, CHUNK_BYTES, 0);
+	bool greeted = p->hello_got == sizeof(p->hello);
+	ssize_t n = recv(p->fd, s->chunk, CHUNK_BYTES, greeted ? kinds[p->hello.kind].receive : 0);
 	ssize_t skip = 0;
 
 	if (n < 0)
 		return errno == EAGAIN;
-	if (n == 0) {
-		peer_verdict(p);
-		return false;
-	}
-	if (p->hello_got < sizeof(p->hello)) {
+	if (n == 0)
+		return peer_verdict(s, p);
+	if (!greeted) {
 		skip = peer_hello(p, s->chunk, (size_t)n);
 		if (skip < 0)
 			return false;
+		if (p->hello_got == sizeof(p->hello) && !peer_begin(s, p))
+			return false;
 	}
-	if (skip && p->hello.kind == STREAM_SINK)
-		setsockopt(p->fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 262144 }, sizeof(int));
 	if (n == skip)
 		return true;
-	if (p->hello.kind == STREAM_ECHO)
-		return peer_echo(s, p, s->chunk + skip, (size_t)(n - skip));
-	peer_check(p, s->chunk + skip, (size_t)(n - skip));
-	return true;
+	return kinds[p->hello.kind].take(s, p, s->chunk + skip, (size_t)(n - skip));
 }
 
 static void server_accept(struct server *s)

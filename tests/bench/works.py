@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 
 GB = 10**9
 MIB = 1 << 20
+PLAIN = ("deadpeer", "haproxy", "haproxy splice", "haproxy splice 1 MiB",
+         "haproxy forced splice 1 MiB")
+# The same bytes through faults that do not slow them down much: what looking at them costs.
+SHAPED = ("deadpeer", "deadpeer bandwidth", "deadpeer latency 10 ms", "deadpeer both", "haproxy",
+          "haproxy bwlim")
 WRITE = 256 * 1024  # bulk: what the source gives to one write(2)
 
 
@@ -19,6 +24,10 @@ class Work:
     targets: dict           # against "best" or "default" haproxy: at most this ratio
     options: dict = field(default_factory=dict)
     measure: str = "cpu_ns"
+    relays: tuple = PLAIN
+
+    def relays_of(self, names):
+        return [name for name in self.relays if name in names]
 
     def arguments(self, quick):
         """loadgen's options, without port and pid."""
@@ -52,4 +61,6 @@ WORKS = [
          4000, 200, {"best": 1.0}, {"connections": 16, "size": 64}),
     Work(f"idle session, of {SESSIONS}", "idle", "KiB", 1 / 1024, SESSIONS, 200,
          {"best": 0.35}, measure="memory_bytes"),
+    Work("bulk shaped, 1 connection", "bulk", "CPU s/GB", NS_PER_GB, 600 * MIB, 16 * MIB,
+         {}, {"connections": 1, "size": WRITE}, relays=SHAPED),
 ]

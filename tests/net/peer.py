@@ -242,10 +242,13 @@ def wait_until(predicate, timeout=5, what=""):
         time.sleep(0.005)
 
 
-def start_connect(machine, family, address, name="connecting", source_deaf=False, source=None):
+def start_connect(machine, family, address, name="connecting", source_deaf=False, source=None,
+                  late_ack=False):
     """A connect(2) in progress; observe() tells how it ends."""
     with machine.inside():
         sock = socket.socket(family)
+    if late_ack:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
     if source:
         sock.bind((source, 0))
     if source_deaf:

@@ -98,6 +98,15 @@ def test_columns_are_aligned_and_lines_not_too_long():
                 assert len(line) <= 120 or len(line.split()[-1]) > 40 or "/" in line, line
 
 
+def test_nothing_is_missing_a_word():
+    for text in said(), said("--json"), said("--markdown"):
+        assert "null)" not in text
+    for fact in json.loads(said("--json"))["types"]:
+        told = {p["key"] for p in fact["params"] if p["kind"]}
+        own = re.search(r"^KEY .*\n((?:.+\n)*)", said(fact["type"]) + "\n", re.M)
+        assert told == set(re.findall(r"^(\w+)", own.group(1) if own else "", re.M)), fact
+
+
 def test_presets_have_settings_and_a_source_with_its_date():
     presets = {p["name"]: p for p in json.loads(said("--presets", "--json"))["presets"]}
     assert presets["aws-nlb"]["settings"] == "after=350s mode=rst_next keepalive_counts=yes"

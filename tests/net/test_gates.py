@@ -11,6 +11,7 @@ from conftest import ONCE, namespaces, variants
 from peer import FAMILY, Peer, observe, start_connect, wait_until
 
 TCP_SYNCNT = 7
+TOLD_LATE = 0.05  # s: session.opened comes a little after the moment from which it is counted
 
 EACH = variants(("v4", "v6"), ("splice",), ("exact", "nobody"))
 
@@ -72,6 +73,7 @@ def test_no_room_for_a_third_until_one_has_gone(world):
     c.exchange(c_far)
 
 
+@namespaces
 @EACH
 def test_silent_no_syn_is_answered_until_one_has_gone(world):
     d = world.serve()
@@ -363,7 +365,7 @@ def test_accepted_at_once_and_answered_late(world, hold=0.7):
     client.recv(1)
     assert hold <= time.monotonic() - begin < hold + 1
     opened, connected = (d.wait_event(e, session=2) for e in ("session.opened", "session.connected"))
-    assert hold <= (connected["mono_ns"] - opened["mono_ns"]) / 1e9 < hold + 0.5
+    assert hold <= TOLD_LATE + (connected["mono_ns"] - opened["mono_ns"]) / 1e9 < hold + 0.5
 
 
 @EACH
@@ -408,7 +410,7 @@ def test_several_at_once_and_only_some(world):
     for session, least, most in ((1, 0.8, 1.3), (2, 0.2, 0.7)):
         opened, connected = (d.wait_event(e, session=session)
                              for e in ("session.opened", "session.connected"))
-        assert least <= (connected["mono_ns"] - opened["mono_ns"]) / 1e9 < most
+        assert least <= TOLD_LATE + (connected["mono_ns"] - opened["mono_ns"]) / 1e9 < most
     assert client.state == other.state == "ESTABLISHED"
 
 

@@ -202,8 +202,9 @@ def test_other_directions_probes_are_answered(world):
     client.keepalive(idle=1, interval=1, count=1)
     far.keepalive(idle=1, interval=1, count=1)
     d.strike("keepalive_blackhole", direction="downstream")
-    observe(far, seconds=6, until_settled=True)
-    assert (far.words, client.state) == (("ETIMEDOUT",), "ESTABLISHED")
+    observe(client, far, seconds=6, until_settled=True)
+    assert far.words == ("ETIMEDOUT",)
+    assert client.words in ((), ("ECONNRESET",))  # the server's kernel says RST as it gives up
 
 
 @LOSSY

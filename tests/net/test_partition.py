@@ -63,3 +63,33 @@ def test_an_end_of_file_during_the_cut_arrives_after_it(world):
     assert other.state == "ESTABLISHED"  # the reset itself is lost for good
     other.send(b"?")
     assert other.end() == "ECONNRESET"
+
+
+def half_done(world):
+    """A client whose last word of the handshake is 200 ms late: TCP_DEFER_ACCEPT (tcp(7)) on the
+    connecting side holds it back (tcp_rcv_synsent_state_process())."""
+    client = world.start_connect(late_ack=True)
+    observe(client, seconds=5, until_settled=True)
+    assert client.words == ("accepted",)
+    return client
+
+
+@WIRE
+def test_a_handshake_that_is_half_done_is_completed_after_it(world):
+    """As far as the client knows it is connected; the server's kernel asks again with its SYN-ACK."""
+    d = world.serve()
+    client = half_done(world)
+    d.strike("partition", duration="1s")
+    d.wait_event("fault.lifted")
+    far = world.keep(world.server.accept(timeout=20))
+    client.exchange(far)
+
+
+@WIRE
+def test_a_dead_host_knows_nothing_of_it(world):
+    d = world.serve()
+    client = half_done(world)
+    d.strike("power_loss", duration="1s")
+    d.wait_event("fault.lifted")
+    client.sock.send(b"?")
+    assert client.end(10) == "ECONNRESET"

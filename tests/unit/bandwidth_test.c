@@ -46,6 +46,25 @@ START_TEST(idle_line_saves_nothing_up)
 }
 END_TEST
 
+/* What had to wait in the source's socket because this came late to read it. */
+START_TEST(lateness_of_our_own_is_caught_up)
+{
+	struct stream *s;
+
+	fake_arm(w, "bandwidth rate=1KB/s");
+	s = t->target.streams[FLOW_DOWNSTREAM];
+	fake_send(t, FLOW_DOWNSTREAM, "0123456789");
+	s->more = true;
+	w->now_ns += 100 * NS_PER_MS;
+	stream_run(s, w->now_ns);
+	ck_assert(fake_send(t, FLOW_DOWNSTREAM, "abcd"));
+	ck_assert_str_eq(fake_got(t, FLOW_DOWNSTREAM), "0.100:0123456789 0.100:abcd");
+	ck_assert(fake_send(t, FLOW_DOWNSTREAM, "efgh"));
+	fake_until(w, 1);
+	ck_assert_str_eq(fake_got(t, FLOW_DOWNSTREAM), "0.104:efgh");
+}
+END_TEST
+
 START_TEST(slow_line_is_smooth)
 {
 	char text[1001], *got;
@@ -134,6 +153,7 @@ Suite *bandwidth_suite(void)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, short_message_takes_its_own_time);
 	tcase_add_test(c, idle_line_saves_nothing_up);
+	tcase_add_test(c, lateness_of_our_own_is_caught_up);
 	tcase_add_test(c, slow_line_is_smooth);
 	tcase_add_loop_test(c, rate_is_kept, 0, 6);
 	tcase_add_test(c, rate_0_stalls_and_loses_nothing);

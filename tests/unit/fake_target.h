@@ -52,7 +52,7 @@ struct fake_world {
 	unsigned n_doors, n_faults;
 	uint64_t n_sessions;
 	bool quiet; /* no calls are written down */
-	char calls[65536], taken[65536];
+	char calls[1 << 16], taken[1 << 16];
 	struct {
 		enum event_id id;
 		json_t *fields;

@@ -271,12 +271,11 @@ static void check_nothing_waits(void)
 
 /* --- bytes --- */
 
-START_TEST(bytes_arrive_whole_both_ways)
+/* Until total bytes have arrived each way, in sizes and turns of all kinds. */
+static void carry(uint64_t total)
 {
-	const uint64_t total = 6 << 20;
 	uint64_t n = 0;
 
-	begin(_i);
 	while (got[FLOW_UPSTREAM] < total || got[FLOW_DOWNSTREAM] < total) {
 		enum flow f = (enum flow)(rng_bits(3, "flow", n) % FLOWS);
 		size_t size = 1 + rng_bits(3, "size", n) % (n % 50 == 0 ? CHUNK : 20000);
@@ -289,9 +288,70 @@ START_TEST(bytes_arrive_whole_both_ways)
 		if (n % 3 == 0)
 			turn();
 	}
+}
+
+START_TEST(bytes_arrive_whole_both_ways)
+{
+	const uint64_t total = 6 << 20;
+
+	begin(_i);
+	carry(total);
 	ck_assert_uint_eq(session->flows[FLOW_UPSTREAM].bytes, total);
 	ck_assert_uint_eq(session->flows[FLOW_DOWNSTREAM].bytes, total);
 	check_nothing_waits();
+}
+END_TEST
+
+START_TEST(bytes_arrive_whole_through_faults)
+{
+	struct fault *late, *narrow;
+
+	begin(_i);
+	carry(1 << 20);
+	late = arm("latency latency=1ms jitter=1ms direction=both");
+	carry(4 << 20);
+	narrow = arm("bandwidth rate=300MB/s direction=both");
+	carry(8 << 20);
+	if (modes[_i] == SPLICE_OFF)
+		ck_assert_ptr_null(relay->pipes.idle);
+	lift(late);
+	carry(10 << 20);
+	lift(narrow);
+	carry(12 << 20);
+	ck_assert_uint_eq(relay->engine.buffered, 0);
+	check_nothing_waits();
+}
+END_TEST
+
+/* It is read as long as there is room; then nothing is left to be called for but the sink. */
+START_TEST(a_slow_reader_of_a_shaped_flow_leaves_the_loop_at_rest)
+{
+	begin(_i);
+	arm("latency latency=1ms");
+	fill(FLOW_DOWNSTREAM);
+	for (int i = 0; i < ROUNDS && flow_wants_read(session, FLOW_DOWNSTREAM); i++)
+		turn();
+	ck_assert(!flow_wants_read(session, FLOW_DOWNSTREAM));
+	ck_assert_uint_ge(relay->engine.buffered, relay->engine.buffer_bytes);
+	take_until(FLOW_DOWNSTREAM, sent[FLOW_DOWNSTREAM]);
+	ck_assert_uint_eq(relay->engine.buffered, 0);
+}
+END_TEST
+
+/* What waits is in pipes if splice is on, and they go back. */
+START_TEST(what_is_late_goes_with_the_session)
+{
+	begin(_i);
+	arm("latency latency=1h direction=both");
+	fill(FLOW_UPSTREAM);
+	fill(FLOW_DOWNSTREAM);
+	ck_assert_uint_ge(relay->engine.buffered, relay->engine.buffer_bytes);
+	ck_assert_uint_le(relay->pipes.n_out, relay->pipes_max);
+	ck_assert_int_eq(relay->pipes.n_out != 0, modes[_i] != SPLICE_OFF);
+	relay_abort_sessions(relay, "test");
+	await_gone();
+	ck_assert_uint_eq(relay->engine.buffered, 0);
+	ck_assert_uint_eq(relay->pipes.n_out, 0);
 }
 END_TEST
 
@@ -619,6 +679,23 @@ START_TEST(half_close_fault_after_what_waits)
 }
 END_TEST
 
+/* The mark is met amid the writing, and what the fault asks for comes back to the same flow. */
+START_TEST(half_close_fault_amid_what_was_late)
+{
+	struct fault *late;
+
+	begin(_i);
+	late = arm("latency latency=1h");
+	give(FLOW_DOWNSTREAM, 60000);
+	turns(20);
+	arm("half_close after_bytes=10");
+	lift(late);
+	take_until(FLOW_DOWNSTREAM, 60000);
+	take_end(FLOW_DOWNSTREAM);
+	ck_assert_ptr_null(session->target.streams[FLOW_DOWNSTREAM]);
+}
+END_TEST
+
 /* Struck when accepted, while it still dials: the end comes once there is a connection. */
 START_TEST(half_close_fault_of_a_new_session)
 {
@@ -684,6 +761,9 @@ Suite *flow_suite(void)
 	tcase_add_checked_fixture(c, setup_open, teardown);
 	tcase_set_timeout(c, 20);
 	tcase_add_loop_test(c, bytes_arrive_whole_both_ways, 0, N_MODES);
+	tcase_add_loop_test(c, bytes_arrive_whole_through_faults, 0, N_MODES);
+	tcase_add_loop_test(c, a_slow_reader_of_a_shaped_flow_leaves_the_loop_at_rest, 0, N_MODES);
+	tcase_add_loop_test(c, what_is_late_goes_with_the_session, 0, N_MODES);
 	tcase_add_loop_test(c, single_bytes_arrive_at_once, 0, N_MODES);
 	tcase_add_loop_test(c, a_slow_reader_costs_no_memory, 0, N_MODES);
 	tcase_add_test(c, auto_follows_the_size);
@@ -699,6 +779,7 @@ Suite *flow_suite(void)
 	tcase_add_loop_test(c, a_held_flow_is_not_read, 0, N_MODES);
 	tcase_add_loop_test(c, half_close_fault_ends_one_direction, 0, N_MODES);
 	tcase_add_loop_test(c, half_close_fault_after_what_waits, 0, N_MODES);
+	tcase_add_loop_test(c, half_close_fault_amid_what_was_late, 0, N_MODES);
 	tcase_add_loop_test(c, half_close_fault_waits_for_a_hang, 0, N_MODES);
 	tcase_add_loop_test(c, a_hang_that_aborts_the_other_ends_the_session, 0, N_MODES);
 	suite_add_tcase(s, c);

@@ -43,8 +43,13 @@ static void close_pair(void)
 
 static bool is_ours(const struct sockdiag_socket *s, const void *arg)
 {
-	(void)arg;
-	return s->peer.sa.sa_family == AF_INET && s->peer.in.sin_port == address.sin_port;
+	struct sockaddr_in local;
+	socklen_t len = sizeof(local);
+
+	(void)arg; /* both ports: others' connections may have one of them */
+	ck_assert_int_eq(getsockname(client, (struct sockaddr *)&local, &len), 0);
+	return s->peer.sa.sa_family == AF_INET && s->peer.in.sin_port == address.sin_port &&
+	       s->local.in.sin_port == local.sin_port;
 }
 
 /* The client's end. */

@@ -163,6 +163,11 @@ START_TEST(presets_are_attributes)
 	ck_assert_int_eq(json_integer_value(json_object_get(a, "after")), 350000);
 	ck_assert_str_eq(json_string_value(json_object_get(a, "mode")), "drop");
 	json_decref(o);
+	ck_assert_msg(set(f, "{\"preset\":\"aws-nlb\"}"), "%s", err);
+	o = spec_json_toxic(f);
+	a = json_object_get(o, "attributes");
+	ck_assert_str_eq(json_string_value(json_object_get(a, "mode")), "rst_next");
+	json_decref(o);
 	ck_assert(!set(f, "{\"preset\":\"nonsense\"}"));
 }
 END_TEST

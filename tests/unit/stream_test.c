@@ -1,7 +1,9 @@
 #include "fake_target.h"
 #include "faults/stream.h"
+#include "kernel/pipe.h"
 #include <check.h>
 #include <string.h>
+#include <unistd.h>
 
 Suite *stream_suite(void);
 
@@ -220,6 +222,118 @@ START_TEST(other_changes_are_no_update)
 }
 END_TEST
 
+/* --- bytes that stay in a pipe --- */
+
+static struct pipe_pool pool;
+
+/* The flow's only stage, to which text has come in a pipe. */
+static struct stage *send_pipe(const char *text)
+{
+	struct stream *s;
+	struct pipe *p = pipe_take(&pool);
+	size_t len = strlen(text);
+
+	ck_assert_ptr_nonnull(p);
+	ck_assert_int_eq(write(p->wr, text, len), (ssize_t)len);
+	if (!t->target.streams[FLOW_DOWNSTREAM])
+		fake_arm(w, "latency latency=1h");
+	s = t->target.streams[FLOW_DOWNSTREAM];
+	ck_assert(stream_push_pipe(s, p, &pool, len, w->now_ns));
+	return TAILQ_FIRST(&s->stages);
+}
+
+/* What the sink takes, as much at a time as is asked for, from the pipe unless it is not there. */
+static void take_some(struct stage *st, size_t n, bool piped, const char *wanted)
+{
+	struct chunk *c = stream_first(st->stream);
+	char got[16] = "";
+
+	ck_assert_ptr_nonnull(c);
+	ck_assert_uint_ge(c->len, n);
+	ck_assert_int_eq(chunk_pipe(c) != NULL, piped);
+	if (piped)
+		ck_assert_int_eq(read(chunk_pipe(c)->rd, got, n), (ssize_t)n);
+	else
+		memcpy(got, chunk_bytes(c), n);
+	ck_assert_str_eq(got, wanted);
+	stream_taken(st->stream, n);
+}
+
+static void no_pipe_is_out(void)
+{
+	ck_assert_uint_eq(pool.n_out, 0);
+	pipe_pool_free(&pool);
+}
+
+START_TEST(parts_leave_a_pipe_in_order)
+{
+	struct stage *st = send_pipe("abcdefgh");
+
+	stage_pass_part(st, 3, w->now_ns);
+	stage_pass_part(st, 1, w->now_ns);
+	take_some(st, 2, true, "ab");
+	stage_pass(st, w->now_ns);
+	take_some(st, 1, true, "c");
+	take_some(st, 1, true, "d");
+	take_some(st, 4, true, "efgh");
+	ck_assert(!st->stream->looked_at);
+	ck_assert_uint_eq(pool.n_idle, 1);
+	no_pipe_is_out();
+}
+END_TEST
+
+START_TEST(bytes_that_are_looked_at_leave_the_pipe)
+{
+	struct stage *st = send_pipe("abcdefgh");
+
+	stage_pass_part(st, 4, w->now_ns);
+	take_some(st, 2, true, "ab");
+	chunk_bytes(stage_first(st))[0] = 'E';
+	stage_pass_part(st, 1, w->now_ns);
+	stage_pass(st, w->now_ns);
+	ck_assert(st->stream->looked_at);
+	ck_assert_uint_eq(pool.n_idle, 1);
+	take_some(st, 1, false, "c");
+	take_some(st, 1, false, "d");
+	take_some(st, 1, false, "E");
+	take_some(st, 3, false, "fgh");
+	no_pipe_is_out();
+}
+END_TEST
+
+START_TEST(what_is_lost_of_a_pipe_is_not_in_the_way)
+{
+	struct stage *st = send_pipe("abcdef");
+
+	stage_pass_part(st, 2, w->now_ns);
+	stage_pass_part(st, 2, w->now_ns);
+	stage_drop(st);
+	send_pipe("gh");
+	stage_pass(st, w->now_ns);
+	take_some(st, 2, false, "ab");
+	take_some(st, 2, false, "cd");
+	take_some(st, 2, true, "gh");
+	send_pipe("lost whole");
+	stage_drop(st);
+	ck_assert_ptr_null(stream_first(st->stream));
+	ck_assert(!st->stream->failed);
+	no_pipe_is_out();
+}
+END_TEST
+
+START_TEST(what_waits_in_pipes_can_be_cleared)
+{
+	struct stage *st = send_pipe("abcdef");
+
+	stage_pass_part(st, 4, w->now_ns);
+	take_some(st, 1, true, "a");
+	send_pipe("gh");
+	stream_clear(st->stream);
+	ck_assert_uint_eq(w->engine.buffered, 0);
+	no_pipe_is_out();
+}
+END_TEST
+
 START_TEST(end_is_late)
 {
 	fake_arm(w, "slow_close linger=700ms");
@@ -251,6 +365,10 @@ Suite *stream_suite(void)
 	tcase_add_test(c, update_changes_the_direction);
 	tcase_add_test(c, update_of_toxicity_chooses_again);
 	tcase_add_test(c, other_changes_are_no_update);
+	tcase_add_test(c, parts_leave_a_pipe_in_order);
+	tcase_add_test(c, bytes_that_are_looked_at_leave_the_pipe);
+	tcase_add_test(c, what_is_lost_of_a_pipe_is_not_in_the_way);
+	tcase_add_test(c, what_waits_in_pipes_can_be_cleared);
 	tcase_add_test(c, end_is_late);
 	suite_add_tcase(s, c);
 	return s;
