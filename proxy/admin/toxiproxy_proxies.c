@@ -115,19 +115,20 @@ bool proxy_set_upstream(struct edit *e, struct proxy_spec *p, const char *text)
 /* Go's texts of errno are those of the C library, beginning with a small letter. */
 static void go_error(struct edit *e)
 {
+	const char *listen = *e->listen == '*' ? e->listen + 1 : e->listen;
+	int n = (int)strcspn(listen, ":");
 	char text[128];
-	int n = (int)strcspn(e->listen, ":");
 
 	if (e->kind != EDIT_LISTEN || !e->error)
 		return;
 	snprintf(text, sizeof(text), "%s", strerror(e->error));
 	*text = (char)(*text | 0x20);
-	if (e->error == ENOENT && strncmp(e->listen, "unix:", 5) != 0)
+	if (e->error == ENOENT && strncmp(listen, "unix:", 5) != 0)
 		snprintf(e->message, sizeof(e->message), "listen tcp: lookup %.*s: no such host", n,
-		    e->listen);
+		    listen);
 	else
 		snprintf(e->message, sizeof(e->message), "listen %s %s: bind: %s",
-		    strncmp(e->listen, "unix:", 5) ? "tcp" : "unix", e->listen, text);
+		    strncmp(listen, "unix:", 5) ? "tcp" : "unix", listen, text);
 }
 
 bool proxy_edit(struct control *c, struct edit *e, edit_change *change, void *arg)

@@ -6,6 +6,7 @@
 import http.client
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -205,6 +206,18 @@ class Echo:
 
     def close(self):
         self.listener.close()
+
+
+def free_port():
+    """Below those that the kernel gives to connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randrange(12000, 30000)
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::", port))
+                return port
+            except OSError:
+                pass
 
 
 def dial(address):

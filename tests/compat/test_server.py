@@ -1,7 +1,6 @@
 """deadpeer in the place of toxiproxy-server, as whoever starts one sees it."""
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -9,7 +8,7 @@ import subprocess
 
 import pytest
 
-from api import BINARY, Api, dial, echoes, wait_until
+from api import BINARY, Api, dial, echoes, free_port, wait_until
 
 
 class Server:
@@ -53,18 +52,6 @@ class Server:
         status = self.process.wait(20)
         assert "Sanitizer" not in self.err() and "runtime error" not in self.err(), self.err()
         return status
-
-
-def free_port():
-    """Below those that the kernel gives to connections, so that none takes it meanwhile."""
-    while True:
-        port = random.randrange(12000, 30000)
-        with socket.socket(socket.AF_INET6) as s:
-            try:
-                s.bind(("::", port))
-                return port
-            except OSError:
-                pass
 
 
 def name_of(folder):
