@@ -4,7 +4,7 @@
 # make test-long     what takes longer than ten minutes
 # make bench         deadpeer beside haproxy; how precise delays and bandwidth are
 # make fuzz          what is read from outside, with libFuzzer: FUZZ_SECONDS=60 for each target
-# make install       PREFIX=/usr/local DESTDIR=
+# make install       PREFIX=/usr/local DESTDIR= TOXIPROXY_COMPAT=yes (toxiproxy-server is then deadpeer)
 # make format        rewrites the sources by .clang-format
 #
 # CC=clang and SANITIZER=address,undefined work with each of them and build apart from the rest.
@@ -107,8 +107,14 @@ test-e2e: $(BUILD)/deadpeer
 	$(PYTEST) -m 'not long' -n 4 --dist loadfile --timeout 120 tests/e2e $(E2E_ARGS)
 
 # What Toxiproxy's clients rely on, the native API and the command line: COMPAT_ARGS='-k populate'
+# toxiproxy-node-client comes from npm, as its lock file says; without it (no npm, no registry) its
+# tests are skipped.
+NODE_CLIENT := tests/compat/node_modules/.package-lock.json
+$(NODE_CLIENT): tests/compat/package-lock.json
+	-cd tests/compat && timeout 40 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
+
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer
+test-compat: $(BUILD)/deadpeer $(NODE_CLIENT)
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long
@@ -171,8 +177,11 @@ install: $(BUILD)/deadpeer
 	$< completion bash > $(DESTDIR)$(BASH_FILE)
 	$< completion zsh > $(DESTDIR)$(ZSH_FILE)
 	$< completion fish > $(DESTDIR)$(FISH_FILE)
+	$(if $(filter yes,$(TOXIPROXY_COMPAT)),ln -sf deadpeer $(DESTDIR)$(BINDIR)/toxiproxy-server)
 
 uninstall:
+	[ "$$(readlink $(DESTDIR)$(BINDIR)/toxiproxy-server)" != deadpeer ] || \
+	    rm $(DESTDIR)$(BINDIR)/toxiproxy-server
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
 	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 \
 	    $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE))

@@ -1,7 +1,8 @@
-/* deadpeer: finds the subcommand and hands over. */
+/* deadpeer: finds the subcommand and hands over; the name by which it is called may be one. */
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,9 +102,18 @@ static int run_later(int argc, char **argv)
 	return run(n, words);
 }
 
+static bool is_called(const char *path, const char *name)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return path && !strcmp(slash ? slash + 1 : path, name);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	if (is_called(argv[0], "toxiproxy-server"))
+		return toxiproxy_server_main(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

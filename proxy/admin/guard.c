@@ -28,22 +28,45 @@ static bool is_local_name(const char *host)
 	return !strcasecmp(host, suffix + 1) || (len > n && !strcasecmp(host + len - n, suffix));
 }
 
+static bool is_address(const char *host)
+{
+	struct in6_addr any;
+
+	return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
+}
+
+#define HOST_MAX 256
+
+/* Without the port and brackets; false: it is too long, or has no end. */
+static bool host_of(const char *header, char name[HOST_MAX])
+{
+	const char *end = header + strcspn(header, ":");
+
+	if (*header == '[')
+		end = strchr(++header, ']');
+	if (!end || end - header >= HOST_MAX)
+		return false;
+	memcpy(name, header, (size_t)(end - header));
+	name[end - header] = '\0';
+	return true;
+}
+
 bool guard_host_is_local(const char *host)
 {
-	char name[256];
-	const char *end;
+	char name[HOST_MAX];
 
 	if (!host || !*host)
 		return true; /* HTTP/1.0: no browser */
-	if (*host == '[')
-		end = strchr(++host, ']');
-	else
-		end = host + strcspn(host, ":");
-	if (!end || (size_t)(end - host) >= sizeof(name))
-		return false;
-	memcpy(name, host, (size_t)(end - host));
-	name[end - host] = '\0';
-	return is_loopback(name) || is_local_name(name);
+	return host_of(host, name) && (is_loopback(name) || is_local_name(name));
+}
+
+bool guard_host_is_address(const char *host)
+{
+	char name[HOST_MAX];
+
+	if (guard_host_is_local(host))
+		return true;
+	return host_of(host, name) && is_address(name);
 }
 
 bool guard_origin_is_own(const char *origin, const char *host)

@@ -11,6 +11,9 @@
  * localhost, *.localhost, 127.0.0.0/8, [::1]; with any port? */
 bool guard_host_is_local(const char *host);
 
+/* Is it localhost, or any address? A browser that sends an address was not led there by a name. */
+bool guard_host_is_address(const char *host);
+
 /* Does the Origin header (NULL: there was none) tell the host that the request was sent to? */
 bool guard_origin_is_own(const char *origin, const char *host);
 

@@ -43,6 +43,11 @@ struct admin {
 
 static const struct route *const tables[] = { toxiproxy_routes, native_routes, NULL };
 
+bool admin_is_exposed(const struct admin *a)
+{
+	return !a->is_local && !a->token;
+}
+
 bool admin_is_off(const struct settings *settings)
 {
 	return !settings->admin || !strcmp(settings->admin, "off");
@@ -60,6 +65,25 @@ static bool is_read(const struct call *c)
 	return evhttp_request_get_command(c->req) & (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 }
 
+/* A page that DNS rebinding has brought here is of the same origin as what it calls, by the name
+ * that it came with. Where any name may be right, since nobody knows under which one a container is
+ * reached, only a browser tells an origin. */
+static bool is_foreign(const struct admin *a, const struct call *c, const char *host)
+{
+	const char *origin = in_header(c, "Origin");
+
+	if (is_read(c) || !origin)
+		return false;
+	return !guard_origin_is_own(origin, host) ||
+	       (admin_is_exposed(a) && !guard_host_is_address(host));
+}
+
+/* Does the Host header have to be this machine's own? */
+static bool is_local_only(const struct admin *a)
+{
+	return !a->token && a->is_local && a->bound.sa.sa_family != AF_UNIX;
+}
+
 /* False: it has been answered. */
 static bool may_call(const struct admin *a, struct call *c)
 {
@@ -69,11 +93,11 @@ static bool may_call(const struct admin *a, struct call *c)
 		evhttp_add_header(evhttp_request_get_output_headers(c->req), "WWW-Authenticate",
 		    "Bearer realm=\"deadpeer\"");
 		reply_error(c, 401, "this needs the header Authorization: Bearer TOKEN");
-	} else if (!a->token && a->bound.sa.sa_family != AF_UNIX && !guard_host_is_local(host)) {
+	} else if (is_local_only(a) && !guard_host_is_local(host)) {
 		reply_error(c, 403,
 		    "the Host header names another machine: call this one localhost or by its "
 		    "address");
-	} else if (!is_read(c) && !guard_origin_is_own(in_header(c, "Origin"), host)) {
+	} else if (is_foreign(a, c, host)) {
 		reply_error(c, 403, "pages of other origins may not change anything");
 	} else {
 		return true;
@@ -208,7 +232,7 @@ static bool is_loopback(const union sockaddr_any *sa)
 }
 
 /* The listening socket, or -1 with err. */
-static int listen_on(struct admin *a, const char *text, char *err, size_t size)
+static int listen_on(struct admin *a, const char *text, bool open, char *err, size_t size)
 {
 	struct addr addr, resolved;
 	const char *want = addr_parse(text, &addr);
@@ -225,10 +249,9 @@ static int listen_on(struct admin *a, const char *text, char *err, size_t size)
 	}
 	fd = socket_listen(&resolved, BACKLOG, &a->bound);
 	if (fd < 0)
-		snprintf(err, size,
-		    "admin %s: %s (give another address, or off, with admin= or --admin)", text,
-		    strerror(errno));
-	else if (!(a->is_local = is_loopback(&a->bound)) && !a->token)
+		snprintf(err, size, "admin %s: %s (give another %s)", text, strerror(errno),
+		    open ? "-host or -port" : "address, or off, with admin= or --admin");
+	else if (!(a->is_local = is_loopback(&a->bound)) && !a->token && !open)
 		snprintf(err, size,
 		    "admin %s can be reached from other machines: give a token "
 		    "(admin_token_file=, or DEADPEER_ADMIN_TOKEN in the environment), or listen on "
@@ -269,7 +292,7 @@ static bool start_http(struct admin *a, int fd)
 }
 
 struct admin *admin_new(
-    struct control *control, const struct settings *settings, char *err, size_t size)
+    struct control *control, const struct settings *settings, bool open, char *err, size_t size)
 {
 	struct admin *a = calloc(1, sizeof(*a));
 	int fd = -1;
@@ -280,7 +303,7 @@ struct admin *admin_new(
 	a->control = control;
 	a->seed = rng_new_seed();
 	if (guard_read_token(settings->admin_token_file, &a->token, err, size))
-		fd = listen_on(a, settings->admin, err, size);
+		fd = listen_on(a, settings->admin, open, err, size);
 	if (fd >= 0 && start_http(a, fd))
 		return a;
 	if (fd >= 0 && !a->listener)

@@ -28,7 +28,7 @@ bool proxy_set_listen(
 bool proxy_set_upstream(struct edit *e, struct proxy_spec *p, const char *text);
 
 /* control_edit(), with failures to listen told as Toxiproxy tells them. */
-bool proxy_edit(struct call *c, struct edit *e, edit_change *change, void *arg);
+bool proxy_edit(struct control *c, struct edit *e, edit_change *change, void *arg);
 
 /* The proxy as the API shows it. */
 json_t *proxy_json(const struct control *c, const struct proxy_spec *p);
@@ -56,6 +56,9 @@ void toxics_update(struct call *c);
 void toxics_delete(struct call *c);
 
 /* --- toxiproxy_all.c --- */
+
+/* What populate would do with the file. False: nothing was done, err says why. */
+bool toxiproxy_load(struct control *control, const char *path, char *err, size_t size);
 
 void populate(struct call *c);
 void reset(struct call *c);

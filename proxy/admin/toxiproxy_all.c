@@ -1,4 +1,4 @@
-/* What concerns everything at once: populate, reset, version. */
+/* What concerns everything at once: populate, also from a file, reset, version. */
 #include "admin/toxiproxy.h"
 #include "control/draft.h"
 #include <stdio.h>
@@ -8,7 +8,8 @@
 /* --- populate --- */
 
 struct population {
-	struct call *call;
+	struct control *control;
+	const char *who;
 	struct proxy_input *in;
 	size_t n;
 };
@@ -52,7 +53,7 @@ static bool populate_all(struct edit *e, struct config *draft, void *arg)
 	const struct population *all = arg;
 
 	for (size_t i = 0; i < all->n; i++)
-		if (!populate_one(e, draft, &all->in[i], all->call->control->relay))
+		if (!populate_one(e, draft, &all->in[i], all->control->relay))
 			return false;
 	*e->fault = '\0';
 	return true;
@@ -96,21 +97,31 @@ static void reply_population(struct call *c, const struct population *all)
 	reply_json(c, 201, json_pack("{s:o}", "proxies", proxies));
 }
 
-static void populate_from(struct call *c, const json_t *body)
+/* The proxies of an array, all or none. False: e says why; all->in is the caller's to free. */
+static bool populate_array(struct population *all, const json_t *array, struct edit *e)
 {
-	struct population all = { .call = c, .n = json_array_size(body) };
-	struct edit e = { .what = "populate" };
 	char err[256];
 
-	all.in = calloc(all.n + 1, sizeof(*all.in));
-	if (!all.in)
-		reply_failure(c, 500, "out of memory");
-	else if (!read_all(&all, body, err, sizeof(err)))
-		reply_failure(c, 400, err);
-	else if (all.n && !proxy_edit(c, &e, populate_all, &all))
-		reply_failure(c, edit_status(&e), e.message);
-	else
+	all->n = json_array_size(array);
+	all->in = calloc(all->n + 1, sizeof(*all->in));
+	if (!all->in)
+		return edit_fail(e, EDIT_NO_MEMORY, "out of memory");
+	if (!read_all(all, array, err, sizeof(err)))
+		return edit_fail(e, EDIT_BAD, "%s", err);
+	e->what = "populate";
+	e->who = all->who;
+	return !all->n || proxy_edit(all->control, e, populate_all, all);
+}
+
+static void populate_from(struct call *c, const json_t *body)
+{
+	struct population all = { .control = c->control, .who = c->who };
+	struct edit e = { .kind = EDIT_DONE };
+
+	if (populate_array(&all, body, &e))
 		reply_population(c, &all);
+	else
+		reply_failure(c, edit_status(&e), e.message);
 	free(all.in);
 }
 
@@ -129,6 +140,29 @@ void populate(struct call *c)
 	reply_failure(c, 400, err);
 }
 
+/* --- the same, from a file --- */
+
+bool toxiproxy_load(struct control *control, const char *path, char *err, size_t size)
+{
+	struct population all = { .control = control, .who = path };
+	struct edit e = { .kind = EDIT_DONE };
+	json_error_t error;
+	json_t *o = json_load_file(path, 0, &error);
+	bool done = json_is_array(o) && populate_array(&all, o, &e);
+
+	if (!o && error.line < 0)
+		snprintf(err, size, "%s: %s", path, error.text);
+	else if (!o)
+		snprintf(err, size, "%s:%d: %s", path, error.line, error.text);
+	else if (!json_is_array(o))
+		snprintf(err, size, "%s: expected an array of proxies, got %s", path, json_kind(o));
+	else
+		snprintf(err, size, "%s: %s", path, e.message);
+	free(all.in);
+	json_decref(o);
+	return done;
+}
+
 /* --- reset --- */
 
 static bool heal(struct edit *e, struct config *draft, void *arg)
@@ -143,9 +177,9 @@ static bool heal(struct edit *e, struct config *draft, void *arg)
 
 void reset(struct call *c)
 {
-	struct edit e = { .what = "reset" };
+	struct edit e = { .what = "reset", .who = c->who };
 
-	if (proxy_edit(c, &e, heal, NULL))
+	if (proxy_edit(c->control, &e, heal, NULL))
 		reply_empty(c, 204);
 	else
 		reply_edit_error(c, &e);

@@ -115,25 +115,25 @@ bool proxy_set_upstream(struct edit *e, struct proxy_spec *p, const char *text)
 /* Go's texts of errno are those of the C library, beginning with a small letter. */
 static void go_error(struct edit *e)
 {
+	const char *listen = *e->listen == '*' ? e->listen + 1 : e->listen;
+	int n = (int)strcspn(listen, ":");
 	char text[128];
-	int n = (int)strcspn(e->listen, ":");
 
 	if (e->kind != EDIT_LISTEN || !e->error)
 		return;
 	snprintf(text, sizeof(text), "%s", strerror(e->error));
 	*text = (char)(*text | 0x20);
-	if (e->error == ENOENT && strncmp(e->listen, "unix:", 5) != 0)
+	if (e->error == ENOENT && strncmp(listen, "unix:", 5) != 0)
 		snprintf(e->message, sizeof(e->message), "listen tcp: lookup %.*s: no such host", n,
-		    e->listen);
+		    listen);
 	else
 		snprintf(e->message, sizeof(e->message), "listen %s %s: bind: %s",
-		    strncmp(e->listen, "unix:", 5) ? "tcp" : "unix", e->listen, text);
+		    strncmp(listen, "unix:", 5) ? "tcp" : "unix", listen, text);
 }
 
-bool proxy_edit(struct call *c, struct edit *e, edit_change *change, void *arg)
+bool proxy_edit(struct control *c, struct edit *e, edit_change *change, void *arg)
 {
-	e->who = c->who;
-	if (control_edit(c->control, e, change, arg))
+	if (control_edit(c, e, change, arg))
 		return true;
 	go_error(e);
 	return false;
@@ -236,7 +236,7 @@ static bool create(struct edit *e, struct config *draft, void *arg)
 
 void proxies_create(struct call *c)
 {
-	struct edit e = { .what = "proxy.create" };
+	struct edit e = { .what = "proxy.create", .who = c->who };
 	const json_t *body = call_body(c);
 	struct proxy_input in;
 	char err[256];
@@ -249,7 +249,7 @@ void proxies_create(struct call *c)
 		reply_error(c, 400, "missing required field: name");
 	else if (!in.upstream || !*in.upstream)
 		reply_error(c, 400, "missing required field: upstream");
-	else if (e.proxy = in.name, proxy_edit(c, &e, create, &in))
+	else if (e.proxy = in.name, proxy_edit(c->control, &e, create, &in))
 		reply_proxy(c, 201, in.name);
 	else
 		reply_edit_error(c, &e);
@@ -281,7 +281,7 @@ static bool update(struct edit *e, struct config *draft, void *arg)
 
 void proxies_update(struct call *c)
 {
-	struct edit e = { .what = "proxy.update", .proxy = c->params.value[0] };
+	struct edit e = { .what = "proxy.update", .proxy = c->params.value[0], .who = c->who };
 	struct update u = { .call = c };
 	const json_t *body;
 	char err[256];
@@ -295,7 +295,7 @@ void proxies_update(struct call *c)
 		return;
 	if (!proxy_input_read(&u.in, body, err, sizeof(err)))
 		reply_error(c, 400, "bad request body: %s", err);
-	else if (proxy_edit(c, &e, update, &u))
+	else if (proxy_edit(c->control, &e, update, &u))
 		reply_proxy(c, 200, e.proxy);
 	else
 		reply_edit_error(c, &e);
@@ -313,9 +313,9 @@ static bool delete (struct edit *e, struct config *draft, void *arg)
 
 void proxies_delete(struct call *c)
 {
-	struct edit e = { .what = "proxy.delete", .proxy = c->params.value[0] };
+	struct edit e = { .what = "proxy.delete", .proxy = c->params.value[0], .who = c->who };
 
-	if (proxy_edit(c, &e, delete, NULL))
+	if (proxy_edit(c->control, &e, delete, NULL))
 		reply_empty(c, 204);
 	else
 		reply_edit_error(c, &e);

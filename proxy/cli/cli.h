@@ -13,6 +13,7 @@ enum exit_code {
 };
 
 int serve_main(int argc, char **argv);
+int toxiproxy_server_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int demo_main(int argc, char **argv);

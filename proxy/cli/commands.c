@@ -123,6 +123,8 @@ static const struct flag toxic_remove_flags[] = {
 /* clang-format off */
 const struct command commands[] = {
 	{ "serve", HERE("relay, with faults, from a file or from flags", serve_main) },
+	{ "toxiproxy-server",
+	    HERE("a Toxiproxy server, with its own flags", toxiproxy_server_main) },
 	{ "check", HERE("validate a configuration file", check_main) },
 	{ "demo", HERE("play every death there is against sockets of its own", demo_main) },
 	{ "predict", HERE("when an application should learn of each death", predict_main) },
@@ -310,7 +312,7 @@ const struct command *command_print_list(const char *group)
 		const char *name = group ? word_in(c->name, group) : c->name;
 
 		if (name)
-			printf("  %-*s %s\n", group ? 8 : 13, name, c->help);
+			printf("  %-*s %s\n", group ? 8 : 17, name, c->help);
 		if (name && !first)
 			first = c;
 	}

@@ -1,12 +1,12 @@
 /*
- * deadpeer serve: the life of the process.
- *
- *   options -> sinks -> wire_probe -> control_apply -> ready -> loop -> drain -> end
+ * deadpeer serve, and what deadpeer toxiproxy-server has of it (serve.h).
  *
  * SIGTERM, SIGINT: drain, then end; a second one ends at once. SIGHUP: the file again. SIGUSR1:
  * every session to the log.
  */
+#include "cli/serve.h"
 #include "admin/admin.h"
+#include "admin/toxiproxy.h"
 #include "base/mono.h"
 #include "base/rng.h"
 #include "base/sink.h"
@@ -28,9 +28,7 @@
 enum { ON_TERM, ON_INT, ON_HUP, ON_USR1, N_SIGNALS };
 
 struct serve {
-	int argc;
-	char **argv;
-	const char *file;
+	const struct serve_plan *plan;
 	struct log log;
 	struct timeline timeline;
 	struct wire wire;
@@ -108,7 +106,7 @@ static void tell_rejected(struct serve *s, const struct conf_errors *errors)
 {
 	for (size_t i = 0; i < errors->count; i++)
 		timeline_record(&s->timeline, EVENT_CONFIG_REJECTED,
-		    json_pack("{s:s, s:s}", "file", s->file, "error", errors->message[i]));
+		    json_pack("{s:s?, s:s}", "file", s->plan->file, "error", errors->message[i]));
 }
 
 static void say_ports(struct serve *s);
@@ -118,12 +116,12 @@ static bool reload(void *arg, struct conf_errors *errors)
 	struct serve *s = arg;
 	struct config *wanted;
 
-	if (!s->file || !strcmp(s->file, "-")) {
+	if (!s->plan->file || !strcmp(s->plan->file, "-")) {
 		conf_errors_add(errors, "there is no file to read again (started without -c FILE)");
 		tell_rejected(s, errors);
 		return false;
 	}
-	wanted = serve_reload(s->argc, s->argv, errors);
+	wanted = serve_reload(s->plan->argc, s->plan->argv, errors);
 	if (wanted && !wanted->settings.seed) /* not a wish for another one */
 		wanted->settings.seed = s->control.config->settings.seed;
 	if (!wanted || !control_apply(&s->control, wanted, errors)) {
@@ -159,7 +157,7 @@ static void on_usr1(evutil_socket_t sig, short what, void *arg)
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct serve *s = arg;
-	bool waits = sink_flush(s->log.sink);
+	bool waits = s->log.sink && sink_flush(s->log.sink);
 	struct timeval next;
 
 	(void)fd, (void)what;
@@ -171,9 +169,9 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 
 /* --- the beginning --- */
 
-static int fail(const char *what, const char *why)
+static int fail(const struct serve *s, const char *what, const char *why)
 {
-	fprintf(stderr, "deadpeer serve: %s: %s\n", what, why);
+	fprintf(stderr, "deadpeer %s: %s: %s\n", s->plan->name, what, why);
 	return EXIT_FAILED;
 }
 
@@ -182,14 +180,14 @@ static int open_sinks(struct serve *s, const struct settings *set)
 	const char *err;
 
 	s->log = (struct log){ .level = set->log_level, .format = set->log_format };
-	s->log.sink = sink_open("stderr", &err);
-	if (!s->log.sink)
-		return fail("stderr", err);
+	s->log.sink = s->plan->silent_log ? NULL : sink_open(s->plan->log, &err);
+	if (!s->log.sink && !s->plan->silent_log)
+		return fail(s, s->plan->log, err);
 	s->timeline.log = &s->log;
 	if (set->events) {
 		s->timeline.events = sink_open(set->events, &err);
 		if (!s->timeline.events)
-			return fail(set->events, err);
+			return fail(s, set->events, err);
 	}
 	return 0;
 }
@@ -217,7 +215,7 @@ static void tell_start(struct serve *s, const struct settings *set)
 		timeline_record(&s->timeline, EVENT_START,
 		    json_pack("{s:s, s:s, s:I, s:i, s:o, s:s?}", "version", DEADPEER_VERSION,
 			"kernel", u.release, "seed", (json_int_t)set->seed, "pid", (int)getpid(),
-			"wire", grades(&s->wire), "config", s->file));
+			"wire", grades(&s->wire), "config", s->plan->file));
 }
 
 static int probe_wire(struct serve *s, const struct settings *set)
@@ -228,7 +226,7 @@ static int probe_wire(struct serve *s, const struct settings *set)
 	wire_probe(&s->wire);
 	wire_limit(&s->wire, best[set->rung]);
 	if (set->rung == RUNG_EXACT && wire_grade(&s->wire, AF_INET, WIRE_BOTH) != GRADE_EXACT)
-		return fail("rung = exact", "this needs CAP_NET_ADMIN (see deadpeer doctor)");
+		return fail(s, "rung = exact", "this needs CAP_NET_ADMIN (see deadpeer doctor)");
 	return 0;
 }
 
@@ -264,18 +262,14 @@ static void keep_ports_file(struct serve *s, const char *path)
 	free(s->ports_file);
 	s->ports_file = path ? strdup(path) : NULL;
 	if (path && ports_file_write(path, s->relay, admin_text(s, admin, sizeof(admin))))
-		fprintf(stderr, "deadpeer serve: ports_file %s: %m\n", path);
+		fprintf(stderr, "deadpeer %s: ports_file %s: %m\n", s->plan->name, path);
 }
 
-/* Where it listens, for people and for scripts. */
-static void say_ports(struct serve *s)
+static void print_ports(struct serve *s)
 {
-	const char *path = s->control.config->settings.ports_file;
 	char bound[ADDR_TEXT_MAX], up[ADDR_TEXT_MAX], admin[ADDR_TEXT_MAX];
 	struct proxy *p;
-	json_t *o;
 
-	keep_ports_file(s, path);
 	TAILQ_FOREACH (p, &s->relay->proxies, in_relay)
 		printf("%s %s %s, upstream %s\n", p->spec->name,
 		    p->spec->enabled ? "listening on" : "disabled on",
@@ -285,11 +279,22 @@ static void say_ports(struct serve *s)
 		printf("admin API on %s\n", admin);
 	puts("ready");
 	fflush(stdout);
+}
+
+/* Where it listens, for people and for scripts. */
+static void say_ports(struct serve *s)
+{
+	char admin[ADDR_TEXT_MAX];
+	json_t *o;
+
+	keep_ports_file(s, s->control.config->settings.ports_file);
+	if (s->plan->tell_ports)
+		print_ports(s);
 	if (!timeline_wants(&s->timeline, EVENT_READY))
 		return;
 	o = json_pack("{s:i}", "proxies", (int)s->control.config->n_proxies);
 	if (s->admin)
-		json_object_set_new(o, "admin", json_string(admin));
+		json_object_set_new(o, "admin", json_string(admin_text(s, admin, sizeof(admin))));
 	timeline_record(&s->timeline, EVENT_READY, o);
 }
 
@@ -308,14 +313,28 @@ static int start_admin(struct serve *s)
 
 	if (admin_is_off(set))
 		return 0;
-	s->admin = admin_new(&s->control, set, err, sizeof(err));
+	s->admin = admin_new(&s->control, set, s->plan->admin_open, err, sizeof(err));
 	if (!s->admin)
-		return fail("start", err);
+		return fail(s, "start", err);
+	if (admin_is_exposed(s->admin))
+		fprintf(stderr,
+		    "deadpeer %s: other machines can reach the API, and nobody is asked for a "
+		    "token: DEADPEER_ADMIN_TOKEN in the environment sets one\n",
+		    s->plan->name);
 	s->control.edited = edited;
 	s->control.edited_arg = s;
 	s->control.reload = reload;
 	s->control.reload_arg = s;
 	return 0;
+}
+
+static int populate_from_file(struct serve *s)
+{
+	char err[1280];
+
+	if (!s->plan->populate || toxiproxy_load(&s->control, s->plan->populate, err, sizeof(err)))
+		return 0;
+	return fail(s, "config", err);
 }
 
 static int start(struct serve *s, struct config *config)
@@ -327,7 +346,7 @@ static int start(struct serve *s, struct config *config)
 	s->relay = relay_new(&s->timeline, &s->wire, &config->settings, &err);
 	if (!s->relay || !add_events(s)) {
 		config_free(config);
-		return fail("start", s->relay ? "no memory for the loop's events" : err);
+		return fail(s, "start", s->relay ? "no memory for the loop's events" : err);
 	}
 	s->control = (struct control){ .relay = s->relay, .timeline = &s->timeline };
 	if (!control_apply(&s->control, config, &errors)) {
@@ -336,6 +355,8 @@ static int start(struct serve *s, struct config *config)
 	}
 	cli_print_errors(&errors);
 	conf_errors_free(&errors);
+	if (!rc)
+		rc = populate_from_file(s);
 	return rc ? rc : start_admin(s);
 }
 
@@ -369,15 +390,12 @@ static void end(struct serve *s)
 	sink_close(s->log.sink);
 }
 
-int serve_main(int argc, char **argv)
+int serve_run(const struct serve_plan *plan)
 {
-	struct serve s = { .argc = argc, .argv = argv };
-	struct config *config = NULL;
-	enum serve_parsed parsed = serve_parse(argc, argv, &config, &s.file);
+	struct serve s = { .plan = plan };
+	struct config *config = plan->config;
 	int rc;
 
-	if (parsed != SERVE_RUN)
-		return parsed == SERVE_HELP ? EXIT_DONE : EXIT_USAGE;
 	if (!config->settings.seed)
 		config->settings.seed = rng_new_seed();
 	socket_raise_nofile();
@@ -396,4 +414,16 @@ int serve_main(int argc, char **argv)
 	}
 	end(&s);
 	return rc;
+}
+
+int serve_main(int argc, char **argv)
+{
+	struct serve_plan plan = {
+		.name = "serve", .log = "stderr", .tell_ports = true, .argc = argc, .argv = argv
+	};
+	enum serve_parsed parsed = serve_parse(argc, argv, &plan.config, &plan.file);
+
+	if (parsed != SERVE_RUN)
+		return parsed == SERVE_HELP ? EXIT_DONE : EXIT_USAGE;
+	return serve_run(&plan);
 }

@@ -45,7 +45,7 @@ static const struct field params[] = {
 	    .kind = FIELD_DURATION,
 	    .offset = offsetof(struct slicer_params, pause_ns),
 	    .initial = "0",
-	    .max = 86400 * NS_PER_S,
+	    .max = 30 * 86400 * NS_PER_S,
 	    .help = "how long nothing leaves after a piece (Toxiproxy's `delay` of this toxic)" },
 	{ 0 },
 };

@@ -14,7 +14,7 @@ static const struct field params[] = {
 	    .kind = FIELD_DURATION,
 	    .offset = offsetof(struct slow_close_params, linger_ns),
 	    .initial = "0",
-	    .max = 86400 * NS_PER_S,
+	    .max = 30 * 86400 * NS_PER_S,
 	    .help = "how much later the end is told (Toxiproxy's `delay` of this toxic)" },
 	{ 0 },
 };

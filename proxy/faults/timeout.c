@@ -17,7 +17,7 @@ struct timeout_params {
 	{                                                                                          \
 		.key = "timeout", .kind = FIELD_DURATION,                                          \
 		.offset = offsetof(struct timeout_params, timeout_ns), .initial = "0",             \
-		.max = 86400 * NS_PER_S, .help = help_                                             \
+		.max = 30 * 86400 * NS_PER_S, .help = help_                                        \
 	}
 
 static const struct field timeout_params[] = {

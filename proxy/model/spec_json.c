@@ -4,6 +4,7 @@
  */
 #include "model/spec_json.h"
 #include "base/mono.h"
+#include "base/units.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,7 @@ bool spec_json_set_attributes(
 bool spec_json_set_toxicity(struct fault_spec *f, const json_t *toxicity, char *err, size_t size)
 {
 	double v = json_number_value(toxicity);
+	char text[32];
 
 	if (!toxicity || json_is_null(toxicity))
 		return true;
@@ -265,8 +267,9 @@ bool spec_json_set_toxicity(struct fault_spec *f, const json_t *toxicity, char *
 		snprintf(err, size, "toxicity: expected a number from 0 to 1");
 		return false;
 	}
-	f->toxicity = v;
-	return true;
+	/* As finely as a file could say it. */
+	snprintf(text, sizeof(text), "%.17f", v > 0 ? v : 0); /* -0.0 is none */
+	return !units_parse_probability(text, &f->toxicity);
 }
 
 /* --- streams --- */
@@ -324,10 +327,10 @@ static json_t *share_json(double v)
 	char text[32];
 	float wanted = (float)v, back;
 
-	if (!(v > 0) || v >= 1)
-		return json_integer(v > 0);
+	if (!(wanted > 0) || wanted >= 1)
+		return json_integer(wanted > 0);
 	for (int digits = 1; digits <= 9; digits++) {
-		snprintf(text, sizeof(text), "%.*g", digits, v);
+		snprintf(text, sizeof(text), "%.*g", digits, (double)wanted);
 		back = strtof(text, NULL);
 		if (back >= wanted && back <= wanted)
 			break;

@@ -6,7 +6,9 @@
 import http.client
 import json
 import os
+import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -206,6 +208,18 @@ class Echo:
         self.listener.close()
 
 
+def free_port():
+    """Below those that the kernel gives to connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randrange(12000, 30000)
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::", port))
+                return port
+            except OSError:
+                pass
+
+
 def dial(address):
     host, port = address.rsplit(":", 1)
     s = socket.create_connection((host.strip("[]"), int(port)), PATIENCE)
@@ -222,3 +236,40 @@ def echoes(s, data=b"hello"):
             return False
         got += more
     return got == data
+
+
+class Upstream:
+    """A server whose connections the test holds: client, server = upstream.pair(api)."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.listener.settimeout(PATIENCE)
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def accept(self):
+        s = self.listener.accept()[0]
+        s.settimeout(PATIENCE)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+    def pair(self, listen):
+        client = dial(listen)
+        return client, self.accept()
+
+    def close(self):
+        self.listener.close()
+
+
+def receive(s, size):
+    """Exactly so many bytes, or what came before the end."""
+    got = bytearray()
+    while len(got) < size:
+        more = s.recv(min(size - len(got), 1 << 20))
+        if not more:
+            break
+        got += more
+    return bytes(got)
+
+
+def is_silent(s, seconds=0.3):
+    return not select.select([s], [], [], seconds)[0]

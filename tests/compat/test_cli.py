@@ -409,7 +409,9 @@ def test_wrong_usage(words, why):
 def commands():
     said = Cli()("--help").out
     block = said.split("partition.\n\n")[1].split("\n\n")[0]
-    return [re.match(r"  ((?:[a-z]+ ?)+)", line)[1].strip() for line in block.splitlines()]
+    every = [re.match(r"  ((?:[a-z-]+ ?)+)", line)[1].strip() for line in block.splitlines()]
+    every.remove("toxiproxy-server")  # speaks as that program does
+    return every
 
 
 def test_every_command_has_help_and_an_example():

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from api import dial, echoes, wait_until
+from api import dial, echoes, free_port, wait_until
 
 ALL_ROUTES = [
     ("GET", "/proxies"), ("POST", "/proxies"), ("POST", "/populate"), ("POST", "/reset"),
@@ -195,6 +195,9 @@ def test_an_address_in_use(api, asked):
         api.delete("/proxies/first")
         api.proxy("first", listen=taken)
     said = f"listen tcp {taken}: bind: address already in use"
+    port = taken.rsplit(":", 1)[1]
+    answer = api.post("/proxies", {"name": "p", "listen": f":{port}", "upstream": "localhost:1"})
+    assert answer.error == f"listen tcp :{port}: bind: address already in use"
     for listen in [taken, taken.replace("127.0.0.1", "localhost")]:
         answer = api.post("/proxies", {"name": "p", "listen": listen, "upstream": "localhost:1"})
         assert (answer.status, answer.error) == (500, said)
@@ -274,7 +277,7 @@ def test_disable_and_enable_on_the_same_port(api, echo, listen):
 
 
 def test_the_same_port_on_another_address(api, echo):
-    p = api.proxy(upstream=echo.address)
+    p = api.proxy(listen=f"127.0.0.1:{free_port()}", upstream=echo.address)
     port = p["listen"].rsplit(":", 1)[1]
     wide = api.patch("/proxies/p", {"listen": f"0.0.0.0:{port}"})
     assert (wide.status, wide.json["listen"]) == (200, f"[::]:{port}")
