@@ -44,7 +44,7 @@ static void choose_again(struct fault *f, int64_t now_ns)
 	}
 }
 
-/* Those it acts on already, and those whose trigger may be another direction's bytes from now on. */
+/* Those it acts on, and those whose trigger may be another direction's bytes from now on. */
 static void tune_again(struct fault *f, int64_t now_ns)
 {
 	struct run *r, *next;

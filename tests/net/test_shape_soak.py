@@ -127,7 +127,7 @@ class Talker(threading.Thread):
         # It speaks at once: who is connected to nobody is told only then.
         pours = [Pour(client.sock, sizes[0], self.rng.random(), PATIENCE)]
         drinks = [Drink(client.sock, PATIENCE)]
-        far = self.accept(pours[0], drinks[0])
+        far = self.accept(client, pours[0], drinks[0])
         if far:
             self.talk(pours + [Pour(far.sock, sizes[1], self.rng.random(), PATIENCE)],
                       [Drink(far.sock, PATIENCE)] + drinks)
@@ -136,14 +136,16 @@ class Talker(threading.Thread):
             self.turned_away += 1
         client.close()
 
-    def accept(self, pour, drink):
+    def accept(self, client, pour, drink):
         """None: the client was reset before it came to a session."""
         def come():
             try:
                 return self.server.accept(0.05)
             except TimeoutError:
                 return isinstance(pour.error or drink.error, (ConnectionResetError, BrokenPipeError))
-        far = wait_until(come, PATIENCE, "the server to be connected")
+        deadline = time.monotonic() + PATIENCE
+        while not (far := come()):
+            assert time.monotonic() < deadline, f"nobody was accepted: {client.info}"
         return None if far is True else far
 
     def talk(self, pours, drinks):
