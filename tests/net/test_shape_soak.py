@@ -120,7 +120,7 @@ class Talker(threading.Thread):
         sizes = [self.rng.choice([1, 3_000, 200_000, 3_000_000]) for _ in range(2)]
         try:
             client = connect(self.world.lab.client, self.world.family, self.address, PATIENCE)
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):
             self.turned_away += 1
             time.sleep(0.02)
             return
