@@ -67,7 +67,7 @@ static void pump(struct stage *st, int64_t now_ns)
 
 		if (c->kind == CHUNK_END) { /* the source has ended before */
 			stage_pass(st, at);
-			return;
+			continue; /* it may have been reset, too */
 		}
 		if (left)
 			stage_pass_part(st, left < c->len ? (uint32_t)left : c->len, at);

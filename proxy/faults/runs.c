@@ -237,8 +237,7 @@ static void watch_bytes(struct run *r)
 	unsigned flows = counted_flows(r);
 
 	for (enum flow flow = 0; flow < FLOWS; flow++)
-		if (flows & FLOW_BIT(flow))
-			r->mark[flow] = run_spec(r)->after_bytes;
+		r->mark[flow] = flows & FLOW_BIT(flow) ? run_spec(r)->after_bytes : UINT64_MAX;
 	apply_marks(r->target);
 }
 

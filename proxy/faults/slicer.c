@@ -109,9 +109,14 @@ static void pass_piece(struct stage *st, const struct slicer_params *p, int64_t 
 		s->depth--;
 }
 
+/* What waits here, and before, is not behind. */
 static bool is_full_behind(const struct stage *st)
 {
-	return st->stream->waiting > st->in_bytes + st->run->fault->engine->buffer_bytes;
+	uint64_t behind = st->stream->waiting;
+
+	for (const struct stage *s = st; s; s = TAILQ_PREV(s, stages, in_stream))
+		behind -= s->in_cost;
+	return behind > st->run->fault->engine->buffer_bytes;
 }
 
 static void pump(struct stage *st, int64_t now_ns)

@@ -75,6 +75,7 @@ static void stage_put(struct stage *st, struct chunk *c)
 {
 	STAILQ_INSERT_TAIL(&st->in, c, next);
 	st->in_bytes += c->len;
+	st->in_cost += chunk_cost(c);
 }
 
 /* To the stage behind st (NULL: to the first), or out. */
@@ -104,6 +105,7 @@ static struct chunk *stage_take(struct stage *st)
 
 	STAILQ_REMOVE_HEAD(&st->in, next);
 	st->in_bytes -= c->len;
+	st->in_cost -= chunk_cost(c);
 	return c;
 }
 
@@ -142,6 +144,7 @@ void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns)
 	c->off += n;
 	c->len -= n;
 	st->in_bytes -= n;
+	st->in_cost -= n;
 	count(st->stream, sizeof(*part));
 	hand_on(st->stream, st, part, at_ns);
 }
@@ -259,18 +262,21 @@ static bool stage_add(struct run *r, enum flow flow)
 	return true;
 }
 
-/* The strikes of a run that is lifted never happen. */
-static void forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
+/* The strikes of a run that is lifted never happen. Returns what they cost. */
+static uint64_t forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
 {
 	struct chunk *c, *next;
+	uint64_t cost = 0;
 
 	for (c = STAILQ_FIRST(q); c; c = next) {
 		next = STAILQ_NEXT(c, next);
 		if (c->kind != CHUNK_STRIKE || c->run != r)
 			continue;
 		STAILQ_REMOVE(q, c, chunk, next);
+		cost += chunk_cost(c);
 		stream_drop(s, c);
 	}
+	return cost;
 }
 
 static void stage_remove(struct run *r, enum flow flow)
@@ -290,7 +296,7 @@ static void stage_remove(struct run *r, enum flow flow)
 	s->looked_at = false; /* whoever is left and looks says so again */
 	free(st);
 	TAILQ_FOREACH (other, &s->stages, in_stream)
-		forget_strikes(s, &other->in, r);
+		other->in_cost -= forget_strikes(s, &other->in, r);
 	forget_strikes(s, &s->out, r);
 	stream_schedule(s);
 }
@@ -472,7 +478,7 @@ void stream_clear(struct stream *s)
 
 	TAILQ_FOREACH (st, &s->stages, in_stream) {
 		drop_all(s, &st->in);
-		st->in_bytes = 0;
+		st->in_bytes = st->in_cost = 0;
 	}
 	drop_all(s, &s->out);
 }

@@ -47,6 +47,7 @@ struct stage {
 	struct stream *stream;
 	struct chunks in;
 	uint64_t in_bytes; /* data that waits in `in` */
+	uint64_t in_cost;  /* as much of stream.waiting */
 	int64_t
 	    due_ns;    /* pump sets it: call again then; it finds INT64_MAX: when something comes */
 	uint64_t seed; /* of its own draws: rng_unit(st->seed, "", n) */
@@ -58,7 +59,7 @@ struct stage {
 struct stream {
 	struct target *target;
 	enum flow flow;
-	TAILQ_HEAD(, stage) stages;
+	TAILQ_HEAD(stages, stage) stages;
 	struct chunks out;
 	uint64_t waiting; /* bytes, and the keeping of them */
 	bool ended;       /* the end was pushed: nothing more may come */

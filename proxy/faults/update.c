@@ -44,10 +44,23 @@ static void choose_again(struct fault *f, int64_t now_ns)
 	}
 }
 
+/* Those it acts on, and those whose trigger may be another direction's bytes from now on. */
+static void tune_again(struct fault *f, int64_t now_ns)
+{
+	struct run *r, *next;
+
+	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
+		next = TAILQ_NEXT(r, in_fault);
+		if (r->state == RUN_ACTIVE)
+			stream_retune(r);
+		else if (f->state == FAULT_ACTIVE)
+			run_watch(r, now_ns);
+	}
+}
+
 bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s, int64_t now_ns)
 {
 	struct fault_spec *copy = can_update(f, s) ? fault_spec_copy(s) : NULL, *old = f->spec;
-	struct run *r;
 
 	(void)e;
 	if (!copy)
@@ -55,9 +68,7 @@ bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s
 	f->spec = copy;
 	f->act = *copy; /* those that repeat another type shape nothing */
 	choose_again(f, now_ns);
-	TAILQ_FOREACH (r, &f->runs, in_fault)
-		if (r->state == RUN_ACTIVE)
-			stream_retune(r);
+	tune_again(f, now_ns);
 	fault_spec_free(old);
 	fault_tell(f, EVENT_FAULT_UPDATED, NULL, now_ns);
 	return true;

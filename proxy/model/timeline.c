@@ -45,7 +45,7 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "a session ended, and why" },
 	[EVENT_SESSION_DUMP] = { "session.dump", LOG_INFO,
 	    "proxy,session,client,upstream_bytes,downstream_bytes,duration_ns,state,idle_ns,"
-	    "client_leg,server_leg,faults",
+	    "client_leg,server_leg,faults,shaped",
 	    "one open session, as SIGUSR1 asks for" },
 	[EVENT_SEGMENTS_DROPPED] = { "segments.dropped", LOG_DEBUG,
 	    "proxy,session?,leg,segments,total",

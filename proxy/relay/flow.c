@@ -231,6 +231,8 @@ static enum step flow_step(struct session *s, enum flow flow)
 {
 	struct flow_state *f = &s->flows[flow];
 
+	if (f->held) /* called for another reason than an event */
+		return STEP_ENDED;
 	if (f->len && flow_drain(s, flow) != STEP_AGAIN)
 		return STEP_WAIT;
 	if (s->state == SESSION_OVER || f->held)

@@ -346,7 +346,7 @@ static void tell_closed(const struct session *s)
 void session_dump(struct session *s)
 {
 	static const char *const dirs[] = { "speaks", "deaf", "mute", "silent" };
-	json_t *o, *faults;
+	json_t *o, *faults, *shaped;
 	struct run *run;
 
 	if (!timeline_wants(s->relay->timeline, EVENT_SESSION_DUMP))
@@ -355,11 +355,16 @@ void session_dump(struct session *s)
 	faults = json_array();
 	LIST_FOREACH (run, &s->target.runs, in_target)
 		json_array_append_new(faults, json_string(run_spec(run)->name));
+	shaped = json_array();
+	for (enum flow f = 0; f < FLOWS; f++)
+		if (s->target.streams[f])
+			json_array_append_new(shaped, json_string(flow_names[f]));
 	json_object_set_new(o, "state", json_string(session_state_names[s->state]));
 	json_object_set_new(o, "idle_ns", json_integer(mono_now_ns() - s->active_ns));
 	json_object_set_new(o, "client_leg", json_string(dirs[s->legs[LEG_CLIENT].wire.dirs & 3]));
 	json_object_set_new(o, "server_leg", json_string(dirs[s->legs[LEG_SERVER].wire.dirs & 3]));
 	json_object_set_new(o, "faults", faults);
+	json_object_set_new(o, "shaped", shaped);
 	timeline_record(s->relay->timeline, EVENT_SESSION_DUMP, o);
 }
 

@@ -3,6 +3,7 @@ upper ones leave room for a machine that has other things to do."""
 
 import errno
 import os
+import signal
 import statistics
 import time
 
@@ -477,6 +478,36 @@ def test_what_waits_is_in_pipes_that_go_back(world, pipes=3):
     d.lift()
     assert min(one_way(far, client) for _ in range(5)) < 0.030
     assert d.open_files("pipe:") == waited
+
+
+def shaped_flows(d):
+    """As SIGUSR1 tells of the only session."""
+    before = len(d.events("session.dump"))
+    d.signal(signal.SIGUSR1)
+    return d.wait_event("session.dump", nth=before + 1)["shaped"]
+
+
+@TWICE
+def test_a_flow_goes_its_own_way_again(world):
+    """Idle or amid a transfer: as soon as nothing shapes it and nothing waits any more."""
+    d = world.serve()
+    client, far = world.session()
+    assert shaped_flows(d) == []
+    d.strike("latency", latency="1h", direction="both")
+    client.send(b"late")
+    wait_until(lambda: client.info.unacked == 0)
+    assert shaped_flows(d) == ["upstream", "downstream"]
+    d.lift()
+    assert far.recv(4) == b"late"
+    assert shaped_flows(d) == []
+    down, end = Pour(far.sock, 64 * MIB, "down"), Drink(client.sock)
+    d.strike("bandwidth", rate="50MB/s")
+    wait_until(lambda: end.done > MIB, 20)
+    assert shaped_flows(d) == ["downstream"]
+    d.lift()
+    wait_until(lambda: shaped_flows(d) == [], 20, "nothing to be shaped")
+    assert end.done < down.total, "it was over before"
+    same(down, end)
 
 
 @EVERYWHERE

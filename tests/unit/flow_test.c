@@ -589,6 +589,26 @@ START_TEST(a_mark_among_what_waits)
 }
 END_TEST
 
+/* What comes and goes beside a hold makes nothing leave, not even what the flow had read before. */
+START_TEST(a_hold_is_no_matter_of_what_shapes)
+{
+	struct fault *hang, *late;
+
+	begin(_i);
+	fill(FLOW_DOWNSTREAM);
+	ck_assert_uint_gt(waiting(FLOW_DOWNSTREAM), 0);
+	hang = arm("hang");
+	take_until(FLOW_DOWNSTREAM, session->flows[FLOW_DOWNSTREAM].bytes);
+	late = arm("latency latency=1ms");
+	take_nothing(FLOW_DOWNSTREAM);
+	lift(late);
+	take_nothing(FLOW_DOWNSTREAM);
+	lift(hang);
+	take_until(FLOW_DOWNSTREAM, sent[FLOW_DOWNSTREAM]);
+	check_nothing_waits();
+}
+END_TEST
+
 START_TEST(a_hold_stops_and_resumes)
 {
 	begin(_i);
@@ -774,6 +794,7 @@ Suite *flow_suite(void)
 	tcase_add_loop_test(c, a_reset_while_bytes_wait, 0, N_MODES);
 	tcase_add_loop_test(c, a_mark_is_hit_to_the_byte, 0, N_MARKS * N_MODES);
 	tcase_add_loop_test(c, a_mark_among_what_waits, 0, N_MODES);
+	tcase_add_loop_test(c, a_hold_is_no_matter_of_what_shapes, 0, N_MODES);
 	tcase_add_loop_test(c, a_hold_stops_and_resumes, 0, N_MODES);
 	tcase_add_loop_test(c, the_end_waits_for_the_hold, 0, N_MODES);
 	tcase_add_loop_test(c, a_held_flow_is_not_read, 0, N_MODES);

@@ -207,6 +207,28 @@ START_TEST(slicer_lifted_amid_a_chunk)
 }
 END_TEST
 
+/* Pieces that others have cut cost more than the buffer; they wait for it, not behind it. */
+START_TEST(slicer_passes_what_waits_in_small_pieces)
+{
+	struct fault *late;
+	char bytes[401];
+
+	memset(bytes, 'x', 400);
+	bytes[400] = 0;
+	w->engine.buffer_bytes = 1024;
+	fake_arm(w, "slow_drip size=1 interval=1ms");
+	late = fake_arm(w, "latency latency=1h");
+	fake_arm(w, "slicer average_size=9");
+	SEND(DOWNSTREAM, bytes);
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "");
+	ck_assert_uint_gt(w->engine.buffered, 2 * 1024);
+	fake_lift(w, late);
+	fake_until(w, 2);
+	ck_assert_uint_eq(w->engine.buffered, 0);
+}
+END_TEST
+
 /* ---- limit_data ---- */
 
 START_TEST(limit_passes_exactly_so_many)
@@ -260,6 +282,18 @@ START_TEST(limit_lets_an_earlier_end_pass)
 	SEND(DOWNSTREAM, NULL);
 	GOT(DOWNSTREAM, "0.000:abc 0.000:FIN");
 	CALLS("");
+}
+END_TEST
+
+START_TEST(limit_lets_an_earlier_end_and_a_reset_pass)
+{
+	fake_arm(w, "latency latency=100ms");
+	fake_arm(w, "limit_data bytes=10");
+	SEND(DOWNSTREAM, "abc");
+	SEND(DOWNSTREAM, NULL);
+	ck_assert(stream_reset(t->target.streams[FLOW_DOWNSTREAM], w->now_ns));
+	fake_until(w, 1);
+	GOT(DOWNSTREAM, "0.100:abc 0.100:FIN 0.100:RST");
 }
 END_TEST
 
@@ -926,6 +960,7 @@ static void add_slicer(TCase *c)
 	ADD(slicer_repeats_by_seed_within_its_bounds);
 	ADD(slicer_takes_turns);
 	ADD(slicer_keeps_to_the_buffer);
+	ADD(slicer_passes_what_waits_in_small_pieces);
 	ADD(slicer_updated_amid_a_pause);
 	ADD(slicer_lifted_amid_a_chunk);
 }
@@ -936,6 +971,7 @@ static void add_limit(TCase *c)
 	ADD(limit_is_reached_by_its_last_byte);
 	ADD(limit_0_lets_nothing_pass);
 	ADD(limit_lets_an_earlier_end_pass);
+	ADD(limit_lets_an_earlier_end_and_a_reset_pass);
 	ADD(limit_waits_for_what_is_under_way);
 	ADD(limit_waits_for_a_full_sink);
 	ADD(limit_lifted_on_its_way_ends_nothing);

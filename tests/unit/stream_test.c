@@ -198,6 +198,18 @@ START_TEST(update_changes_the_direction)
 }
 END_TEST
 
+START_TEST(update_changes_the_direction_that_triggers)
+{
+	struct fault *f = fake_arm(w, "latency latency=10s after_bytes=5");
+
+	ck_assert(update(f, "latency latency=10s after_bytes=5 direction=upstream"));
+	fake_carry(t, FLOW_DOWNSTREAM, 9);
+	ck_assert_ptr_null(t->target.streams[FLOW_UPSTREAM]);
+	fake_carry(t, FLOW_UPSTREAM, 9);
+	ck_assert_ptr_nonnull(t->target.streams[FLOW_UPSTREAM]);
+}
+END_TEST
+
 START_TEST(update_of_toxicity_chooses_again)
 {
 	struct fault *f = fake_arm(w, "latency latency=10s");
@@ -363,6 +375,7 @@ Suite *stream_suite(void)
 	tcase_add_test(c, sink_that_is_full_keeps_all);
 	tcase_add_test(c, update_keeps_place_and_time);
 	tcase_add_test(c, update_changes_the_direction);
+	tcase_add_test(c, update_changes_the_direction_that_triggers);
 	tcase_add_test(c, update_of_toxicity_chooses_again);
 	tcase_add_test(c, other_changes_are_no_update);
 	tcase_add_test(c, parts_leave_a_pipe_in_order);
