@@ -17,8 +17,6 @@
 #define DEPTH 40
 /* Pieces of one call: a piece is a write of its own, and others want their turn, too. */
 #define ROUND 256
-/* How soon to look whether pieces have left. */
-#define LOOK_NS (5 * NS_PER_MS)
 
 struct slicer_params {
 	int direction;
@@ -109,11 +107,6 @@ static void pass_piece(struct stage *st, const struct slicer_params *p, int64_t 
 		s->depth--;
 }
 
-static bool is_full_behind(const struct stage *st)
-{
-	return st->stream->waiting > st->in_bytes + st->run->fault->engine->buffer_bytes;
-}
-
 static void pump(struct stage *st, int64_t now_ns)
 {
 	const struct slicer_params *p =
@@ -129,10 +122,8 @@ static void pump(struct stage *st, int64_t now_ns)
 			st->due_ns = at > now_ns ? at : now_ns + 1;
 			return;
 		}
-		if (is_full_behind(st)) {
-			st->due_ns = now_ns + LOOK_NS;
+		if (stage_is_blocked(st))
 			return;
-		}
 		pass_piece(st, p, at);
 	}
 }

@@ -75,6 +75,7 @@ static void stage_put(struct stage *st, struct chunk *c)
 {
 	STAILQ_INSERT_TAIL(&st->in, c, next);
 	st->in_bytes += c->len;
+	st->in_chunks++;
 }
 
 /* To the stage behind st (NULL: to the first), or out. */
@@ -104,7 +105,45 @@ static struct chunk *stage_take(struct stage *st)
 
 	STAILQ_REMOVE_HEAD(&st->in, next);
 	st->in_bytes -= c->len;
+	st->in_chunks--;
 	return c;
+}
+
+/* Those that wait for what is behind them to leave; at the next tick, for others want their turn.
+ */
+static void wake_blocked(struct stream *s)
+{
+	struct stage *st;
+
+	TAILQ_FOREACH (st, &s->stages, in_stream) {
+		if (st->blocked)
+			st->due_ns = engine_of(s)->tick_ns + 1;
+		st->blocked = false;
+	}
+	s->blocked = false;
+}
+
+/* All that waits, but not here or before. */
+static uint64_t waiting_behind(const struct stage *st)
+{
+	uint64_t behind = st->stream->waiting;
+
+	for (; st; st = TAILQ_PREV(st, stages, in_stream))
+		behind -= st->in_bytes + st->in_chunks * sizeof(struct chunk);
+	return behind;
+}
+
+bool stage_is_blocked(struct stage *st)
+{
+	const struct engine *e = engine_of(st->stream);
+	uint64_t behind = waiting_behind(st);
+
+	st->blocked = behind >= e->buffer_bytes || (behind && e->buffered >= e->buffer_total);
+	if (st->blocked) {
+		st->stream->blocked = true;
+		st->due_ns = INT64_MAX;
+	}
+	return st->blocked;
 }
 
 /* A strike on its way to the sink is nothing to a stage: it follows what it came behind. */
@@ -155,6 +194,8 @@ void stage_drop(struct stage *st)
 	    !chunk_bytes(c))
 		st->stream->failed = true;
 	stream_drop(st->stream, c);
+	if (st->stream->blocked)
+		wake_blocked(st->stream);
 	pass_strikes(st);
 }
 
@@ -259,10 +300,11 @@ static bool stage_add(struct run *r, enum flow flow)
 	return true;
 }
 
-/* The strikes of a run that is lifted never happen. */
-static void forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
+/* The strikes of a run that is lifted never happen. How many there were. */
+static uint32_t forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
 {
 	struct chunk *c, *next;
+	uint32_t n = 0;
 
 	for (c = STAILQ_FIRST(q); c; c = next) {
 		next = STAILQ_NEXT(c, next);
@@ -270,7 +312,9 @@ static void forget_strikes(struct stream *s, struct chunks *q, const struct run 
 			continue;
 		STAILQ_REMOVE(q, c, chunk, next);
 		stream_drop(s, c);
+		n++;
 	}
+	return n;
 }
 
 static void stage_remove(struct run *r, enum flow flow)
@@ -290,7 +334,7 @@ static void stage_remove(struct run *r, enum flow flow)
 	s->looked_at = false; /* whoever is left and looks says so again */
 	free(st);
 	TAILQ_FOREACH (other, &s->stages, in_stream)
-		forget_strikes(s, &other->in, r);
+		other->in_chunks -= forget_strikes(s, &other->in, r);
 	forget_strikes(s, &s->out, r);
 	stream_schedule(s);
 }
@@ -459,6 +503,10 @@ void stream_taken(struct stream *s, size_t n)
 	}
 	STAILQ_REMOVE_HEAD(&s->out, next);
 	stream_drop(s, c);
+	if (s->blocked && STAILQ_EMPTY(&s->out)) {
+		wake_blocked(s);
+		stream_schedule(s);
+	}
 }
 
 bool stream_is_done(const struct stream *s)
@@ -472,7 +520,7 @@ void stream_clear(struct stream *s)
 
 	TAILQ_FOREACH (st, &s->stages, in_stream) {
 		drop_all(s, &st->in);
-		st->in_bytes = 0;
+		st->in_bytes = st->in_chunks = 0;
 	}
 	drop_all(s, &s->out);
 }
