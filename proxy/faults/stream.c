@@ -9,9 +9,12 @@
 
 /* --- chunks --- */
 
+/* To keep a chunk beside its bytes, with the block that one read makes and what malloc(3) adds. */
+#define KEEPING (sizeof(struct chunk) + 80)
+
 static size_t chunk_cost(const struct chunk *c)
 {
-	return sizeof(*c) + c->len;
+	return KEEPING + c->len;
 }
 
 static struct chunk *chunk_new(enum chunk_kind kind, int64_t at_ns)
@@ -129,7 +132,7 @@ static uint64_t waiting_behind(const struct stage *st)
 	uint64_t behind = st->stream->waiting;
 
 	for (; st; st = TAILQ_PREV(st, stages, in_stream))
-		behind -= st->in_bytes + st->in_chunks * sizeof(struct chunk);
+		behind -= st->in_bytes + st->in_chunks * KEEPING;
 	return behind;
 }
 
@@ -181,7 +184,7 @@ void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns)
 	c->off += n;
 	c->len -= n;
 	st->in_bytes -= n;
-	count(st->stream, sizeof(*part));
+	count(st->stream, KEEPING);
 	hand_on(st->stream, st, part, at_ns);
 }
 
