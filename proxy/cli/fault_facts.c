@@ -91,10 +91,10 @@ char *fact_needs(char *buf, const struct fault_type *type)
 		append(buf, "", "TCP");
 	if (capability)
 		append(buf, ", ", capability);
+	else if (type->wire_with)
+		append(append(buf, ", ", "wire if "), "", type->wire_with);
 	else if (type->needs_wire)
 		append(buf, ", ", "any wire power");
-	if (type->wire_with)
-		append(append(buf, " (", type->wire_with), "", ")");
 	return *buf ? buf : append(buf, "", "nothing");
 }
 

@@ -172,7 +172,6 @@ const struct fault_ops fault_idle_timeout = {
 		.sides = 1 << SIDE_BOTH,
 		.needs_wire = true,
 		.needs_wire_if = forgets_in_silence,
-		.wire_with = "mode=drop, rst_next",
 	},
 	.other = OTHER_HOLD,
 	.lasts = FAULT_NO_PARAM,

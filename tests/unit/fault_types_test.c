@@ -38,7 +38,7 @@ static const struct {
 	{ { .type = { .needs_wire = true, .needs_filter = true }, .dirs = both_ways },
 	    "TCP, CAP_NET_ADMIN", GRADE_EXACT, GRADE_REFUSED },
 	{ { .type = { .needs_wire = true, .wire_with = "mode=silent" }, .dirs = no_way },
-	    "TCP, any wire power (mode=silent)", GRADE_EXACT, GRADE_EXACT },
+	    "TCP, wire if mode=silent", GRADE_EXACT, GRADE_EXACT },
 	{ { .type = { .needs_raw = true } }, "TCP, CAP_NET_RAW", GRADE_EXACT, GRADE_REFUSED },
 };
 
