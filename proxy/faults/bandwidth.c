@@ -68,7 +68,7 @@ static void pump(struct stage *st, int64_t now_ns)
 	struct state *s = (struct state *)st->state;
 	struct chunk *c;
 
-	while (rate && (c = stage_first(st))) {
+	while (rate && (c = stage_first(st)) && !stage_is_blocked(st)) {
 		int64_t start = s->free_ns > c->since_ns ? s->free_ns : c->since_ns;
 		int64_t worth_ns = start + takes_ns(least_worth(st, rate), rate);
 		uint64_t n = c->len;

@@ -541,6 +541,7 @@ void engine_tick(struct engine *e, int64_t now_ns)
 {
 	struct heap_node *first;
 
+	e->tick_ns = now_ns;
 	while ((first = heap_first(&e->timers)) && first->at_ns <= now_ns) {
 		struct timer *t = (struct timer *)first;
 

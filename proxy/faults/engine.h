@@ -68,8 +68,9 @@ struct engine {
 	TAILQ_HEAD(, fault) faults;
 	TAILQ_HEAD(, door) doors;
 	int64_t observe_interval_ns, observe_due_ns;
-	int64_t max_fault_ns;                /* no fault lasts longer; 0: as long as it likes */
-	uint64_t armed;                      /* faults, since the start */
+	int64_t max_fault_ns; /* no fault lasts longer; 0: as long as it likes */
+	uint64_t armed;       /* faults, since the start */
+	int64_t tick_ns;      /* the last engine_tick(); what is due after it waits for the next */
 	uint64_t buffer_bytes, buffer_total; /* what streams may hold: a flow, all together */
 	uint64_t buffered;                   /* what they hold */
 	bool crowd_changed; /* gates that depend on how many sessions there are: at the next tick */

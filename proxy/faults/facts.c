@@ -43,7 +43,8 @@ const char *fact_capability(const struct fault_type *type)
 #define POWERS_OF_ROOT (WIRE_FILTER | WIRE_REPAIR | WIRE_SIGNATURE | WIRE_MINTTL | WIRE_MUTE)
 #define POWERS_OF_ALL  (WIRE_SIGNATURE | WIRE_MINTTL)
 
-/* The wire's ladder over IPv4 as wire_probe() finds it where the kernel has everything. */
+/* The wire's ladder over IPv4 as wire_probe() finds it where the kernel has everything, for a fault
+ * with its defaults. */
 static enum grade wire_promise(const struct fault_ops *ops, enum privilege who)
 {
 	const unsigned powers = who == PRIVILEGE_ROOT ? POWERS_OF_ROOT : POWERS_OF_ALL;
@@ -53,7 +54,8 @@ static enum grade wire_promise(const struct fault_ops *ops, enum privilege who)
 
 	field_defaults(ops->type.params, &s.params);
 	for (enum leg leg = LEG_CLIENT; leg < LEGS; leg++) {
-		enum grade g = wire_grade(&wire, AF_INET, ops->dirs(&s, leg));
+		unsigned dirs = ops->dirs(&s, leg);
+		enum grade g = dirs ? wire_grade(&wire, AF_INET, dirs) : GRADE_EXACT;
 
 		if (g < worst)
 			worst = g;
@@ -89,6 +91,8 @@ char *fact_needs(char *buf, const struct fault_type *type)
 		append(buf, "", "TCP");
 	if (capability)
 		append(buf, ", ", capability);
+	else if (type->wire_with)
+		append(append(buf, ", ", "wire if "), "", type->wire_with);
 	else if (type->needs_wire)
 		append(buf, ", ", "any wire power");
 	return *buf ? buf : append(buf, "", "nothing");
@@ -103,6 +107,8 @@ static const char *limit(char *buf, size_t size, const struct field *f, int64_t 
 {
 	if (f->kind == FIELD_DURATION && v > 0)
 		units_format_duration(buf, size, v);
+	else if (f->kind == FIELD_SIZE && v % 1024)
+		snprintf(buf, size, "%lldB", (long long)v);
 	else if (f->kind == FIELD_SIZE)
 		units_format_size(buf, size, (uint64_t)v);
 	else if (f->kind == FIELD_RATE)

@@ -124,10 +124,16 @@ static bool probes_count(const struct fault_spec *s)
 	return params_of(s)->keepalive_counts;
 }
 
+/* The kernel is told to keep still; what is closed, it may tell. */
+static bool forgets_in_silence(const struct fault_spec *s)
+{
+	return params_of(s)->mode == MODE_DROP || params_of(s)->mode == MODE_RST_NEXT;
+}
+
 static unsigned dirs(const struct fault_spec *s, enum leg leg)
 {
-	(void)s, (void)leg;
-	return WIRE_BOTH;
+	(void)leg;
+	return forgets_in_silence(s) ? WIRE_BOTH : 0;
 }
 
 static void arm(struct run *r)
@@ -165,6 +171,7 @@ const struct fault_ops fault_idle_timeout = {
 		.check = check,
 		.sides = 1 << SIDE_BOTH,
 		.needs_wire = true,
+		.needs_wire_if = forgets_in_silence,
 	},
 	.other = OTHER_HOLD,
 	.lasts = FAULT_NO_PARAM,

@@ -49,10 +49,15 @@ static const struct limit_params *params_of(const struct fault_spec *s)
 	return (const struct limit_params *)s->params.bytes;
 }
 
+static bool silences(const struct fault_spec *s)
+{
+	return params_of(s)->then == THEN_SILENT;
+}
+
 static unsigned dirs(const struct fault_spec *s, enum leg leg)
 {
 	(void)leg;
-	return params_of(s)->then == THEN_SILENT ? WIRE_BOTH : 0;
+	return silences(s) ? WIRE_BOTH : 0;
 }
 
 static void pump(struct stage *st, int64_t now_ns)
@@ -105,6 +110,8 @@ const struct fault_ops fault_limit_data = {
 		.refusals = refusals,
 		.sides = 1 << SIDE_BOTH,
 		.needs_wire = true,
+		.needs_wire_if = silences,
+		.wire_with = "then=silent",
 	},
 	.other = OTHER_HOLD,
 	.lasts = FAULT_NO_PARAM,

@@ -102,6 +102,7 @@ const struct fault_ops fault_max_connections = {
 		.sides = 1 << SIDE_SERVER,
 		.needs_wire = true,
 		.needs_wire_if = silences,
+		.wire_with = "mode=silent",
 		.gates = true,
 	},
 	.other = OTHER_ABORT,

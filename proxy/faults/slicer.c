@@ -17,8 +17,6 @@
 #define DEPTH 40
 /* Pieces of one call: a piece is a write of its own, and others want their turn, too. */
 #define ROUND 256
-/* How soon to look whether pieces have left. */
-#define LOOK_NS (5 * NS_PER_MS)
 
 struct slicer_params {
 	int direction;
@@ -109,16 +107,6 @@ static void pass_piece(struct stage *st, const struct slicer_params *p, int64_t 
 		s->depth--;
 }
 
-/* What waits here, and before, is not behind. */
-static bool is_full_behind(const struct stage *st)
-{
-	uint64_t behind = st->stream->waiting;
-
-	for (const struct stage *s = st; s; s = TAILQ_PREV(s, stages, in_stream))
-		behind -= s->in_cost;
-	return behind > st->run->fault->engine->buffer_bytes;
-}
-
 static void pump(struct stage *st, int64_t now_ns)
 {
 	const struct slicer_params *p =
@@ -134,10 +122,8 @@ static void pump(struct stage *st, int64_t now_ns)
 			st->due_ns = at > now_ns ? at : now_ns + 1;
 			return;
 		}
-		if (is_full_behind(st)) {
-			st->due_ns = now_ns + LOOK_NS;
+		if (stage_is_blocked(st))
 			return;
-		}
 		pass_piece(st, p, at);
 	}
 }

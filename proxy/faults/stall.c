@@ -93,7 +93,7 @@ static void drip(struct stage *st, int64_t now_ns)
 	struct state *s = (struct state *)st->state;
 	struct chunk *c;
 
-	while ((c = stage_first(st))) {
+	while ((c = stage_first(st)) && !stage_is_blocked(st)) {
 		int64_t next = s->began_ns ? s->began_ns + p->wait_ns : 0;
 
 		/* The end needs no tick of its own; late bytes start a clock anew. */
@@ -116,7 +116,7 @@ static void stall(struct stage *st, int64_t now_ns)
 	const struct portion_params *p = params_of(st);
 	struct state *s = (struct state *)st->state;
 
-	while (stage_first(st)) {
+	while (stage_first(st) && !stage_is_blocked(st)) {
 		uint64_t left = p->bytes > s->passed ? p->bytes - s->passed : 1;
 		int64_t from = s->began_ns ? s->began_ns + p->wait_ns : 0;
 

@@ -9,9 +9,12 @@
 
 /* --- chunks --- */
 
+/* To keep a chunk beside its bytes, with the block that one read makes and what malloc(3) adds. */
+#define KEEPING (sizeof(struct chunk) + 80)
+
 static size_t chunk_cost(const struct chunk *c)
 {
-	return sizeof(*c) + c->len;
+	return KEEPING + c->len;
 }
 
 static struct chunk *chunk_new(enum chunk_kind kind, int64_t at_ns)
@@ -75,7 +78,7 @@ static void stage_put(struct stage *st, struct chunk *c)
 {
 	STAILQ_INSERT_TAIL(&st->in, c, next);
 	st->in_bytes += c->len;
-	st->in_cost += chunk_cost(c);
+	st->in_chunks++;
 }
 
 /* To the stage behind st (NULL: to the first), or out. */
@@ -105,8 +108,45 @@ static struct chunk *stage_take(struct stage *st)
 
 	STAILQ_REMOVE_HEAD(&st->in, next);
 	st->in_bytes -= c->len;
-	st->in_cost -= chunk_cost(c);
+	st->in_chunks--;
 	return c;
+}
+
+/* Those that wait for what is behind them to leave; at the next tick, for others want their turn.
+ */
+static void wake_blocked(struct stream *s)
+{
+	struct stage *st;
+
+	TAILQ_FOREACH (st, &s->stages, in_stream) {
+		if (st->blocked)
+			st->due_ns = engine_of(s)->tick_ns + 1;
+		st->blocked = false;
+	}
+	s->blocked = false;
+}
+
+/* All that waits, but not here or before. */
+static uint64_t waiting_behind(const struct stage *st)
+{
+	uint64_t behind = st->stream->waiting;
+
+	for (; st; st = TAILQ_PREV(st, stages, in_stream))
+		behind -= st->in_bytes + st->in_chunks * KEEPING;
+	return behind;
+}
+
+bool stage_is_blocked(struct stage *st)
+{
+	const struct engine *e = engine_of(st->stream);
+	uint64_t behind = waiting_behind(st);
+
+	st->blocked = behind >= e->buffer_bytes || (behind && e->buffered >= e->buffer_total);
+	if (st->blocked) {
+		st->stream->blocked = true;
+		st->due_ns = INT64_MAX;
+	}
+	return st->blocked;
 }
 
 /* A strike on its way to the sink is nothing to a stage: it follows what it came behind. */
@@ -144,8 +184,7 @@ void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns)
 	c->off += n;
 	c->len -= n;
 	st->in_bytes -= n;
-	st->in_cost -= n;
-	count(st->stream, sizeof(*part));
+	count(st->stream, KEEPING);
 	hand_on(st->stream, st, part, at_ns);
 }
 
@@ -158,6 +197,8 @@ void stage_drop(struct stage *st)
 	    !chunk_bytes(c))
 		st->stream->failed = true;
 	stream_drop(st->stream, c);
+	if (st->stream->blocked)
+		wake_blocked(st->stream);
 	pass_strikes(st);
 }
 
@@ -262,21 +303,21 @@ static bool stage_add(struct run *r, enum flow flow)
 	return true;
 }
 
-/* The strikes of a run that is lifted never happen. Returns what they cost. */
-static uint64_t forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
+/* The strikes of a run that is lifted never happen. How many there were. */
+static uint32_t forget_strikes(struct stream *s, struct chunks *q, const struct run *r)
 {
 	struct chunk *c, *next;
-	uint64_t cost = 0;
+	uint32_t n = 0;
 
 	for (c = STAILQ_FIRST(q); c; c = next) {
 		next = STAILQ_NEXT(c, next);
 		if (c->kind != CHUNK_STRIKE || c->run != r)
 			continue;
 		STAILQ_REMOVE(q, c, chunk, next);
-		cost += chunk_cost(c);
 		stream_drop(s, c);
+		n++;
 	}
-	return cost;
+	return n;
 }
 
 static void stage_remove(struct run *r, enum flow flow)
@@ -296,7 +337,7 @@ static void stage_remove(struct run *r, enum flow flow)
 	s->looked_at = false; /* whoever is left and looks says so again */
 	free(st);
 	TAILQ_FOREACH (other, &s->stages, in_stream)
-		other->in_cost -= forget_strikes(s, &other->in, r);
+		other->in_chunks -= forget_strikes(s, &other->in, r);
 	forget_strikes(s, &s->out, r);
 	stream_schedule(s);
 }
@@ -465,6 +506,10 @@ void stream_taken(struct stream *s, size_t n)
 	}
 	STAILQ_REMOVE_HEAD(&s->out, next);
 	stream_drop(s, c);
+	if (s->blocked && STAILQ_EMPTY(&s->out)) {
+		wake_blocked(s);
+		stream_schedule(s);
+	}
 }
 
 bool stream_is_done(const struct stream *s)
@@ -478,7 +523,7 @@ void stream_clear(struct stream *s)
 
 	TAILQ_FOREACH (st, &s->stages, in_stream) {
 		drop_all(s, &st->in);
-		st->in_bytes = st->in_cost = 0;
+		st->in_bytes = st->in_chunks = 0;
 	}
 	drop_all(s, &s->out);
 }

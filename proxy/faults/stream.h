@@ -17,7 +17,8 @@
  *
  * Memory: `waiting` counts the bytes and what it costs to keep them; the source is read only while
  * stream_room() says so. That is the back-pressure, and it bounds the throughput of a delay: no
- * more than engine.buffer_bytes can be under way in one direction (bandwidth x delay).
+ * more than engine.buffer_bytes can be under way in one direction (bandwidth x delay). Pieces that
+ * a stage cut may cost as much again (stage_is_blocked()).
  */
 #pragma once
 #include "faults/engine.h"
@@ -47,11 +48,11 @@ struct stage {
 	struct stream *stream;
 	struct chunks in;
 	uint64_t in_bytes; /* data that waits in `in` */
-	uint64_t in_cost;  /* as much of stream.waiting */
+	uint32_t in_chunks;
 	int64_t
 	    due_ns;    /* pump sets it: call again then; it finds INT64_MAX: when something comes */
 	uint64_t seed; /* of its own draws: rng_unit(st->seed, "", n) */
-	bool strike;
+	bool strike, blocked;
 	TAILQ_ENTRY(stage) in_stream;
 	max_align_t state[]; /* fault_ops.stage_bytes, zeroed */
 };
@@ -67,6 +68,7 @@ struct stream {
 	int64_t read_ns;  /* the last push */
 	bool looked_at;   /* a stage wants to see the bytes: no pipes, please */
 	bool failed;      /* no memory: bytes have been lost */
+	bool blocked;     /* a stage is */
 	struct timer timer;
 };
 
@@ -81,6 +83,9 @@ unsigned char *chunk_bytes(const struct chunk *c);
 void stage_pass(struct stage *st, int64_t at_ns);
 void stage_pass_part(struct stage *st, uint32_t n, int64_t at_ns);
 void stage_drop(struct stage *st); /* the first chunk is lost */
+/* So much waits behind it that it shall cut no more: pieces cost more to keep than their bytes. It
+ * is called again when what came out has left. */
+bool stage_is_blocked(struct stage *st);
 
 /* Calls fault_ops.strike once this round is over, */
 void stage_strike(struct stage *st);

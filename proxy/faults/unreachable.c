@@ -9,6 +9,8 @@
  */
 #include "faults/fault.h"
 
+#define MTU_UNSAID 1280 /* mtu's default: it may just not have been given */
+
 struct unreachable_params {
 	int code; /* enum icmp_code */
 	uint64_t mtu;
@@ -43,6 +45,15 @@ static struct icmp_error rejects(const struct fault_spec *s)
 static bool frag_needed(const struct fault_spec *s)
 {
 	return rejects(s).code == ICMP_SAYS_FRAG;
+}
+
+static const char *check(const struct fault_spec *s, const char **key, char *buf, size_t size)
+{
+	(void)buf, (void)size;
+	if (frag_needed(s) || rejects(s).mtu == MTU_UNSAID)
+		return NULL;
+	*key = "mtu";
+	return "code=frag_needed with it: no other code looks at sizes";
 }
 
 static unsigned dirs(const struct fault_spec *s, enum leg leg)
@@ -88,6 +99,7 @@ const struct fault_ops fault_unreachable = {
 		.peer_sees = "connect fails at once: EHOSTUNREACH, ENETUNREACH, ECONNREFUSED or EACCES; a "
 		             "session that sends ends as in power_loss, with that error for ETIMEDOUT",
 		.params = params,
+		.check = check,
 		.sides = 1 << SIDE_SERVER,
 		.needs_wire = true,
 		.needs_raw = true,

@@ -240,6 +240,14 @@ static void check_scope(const struct check *k, const struct subject *s, const st
 		fail_name(k, s, "host", f->host, names_of_hosts(k->c, true));
 }
 
+static bool refuses(const struct fault_type *type, const char *key)
+{
+	for (const struct refusal *r = type->refusals; r && r->key; r++)
+		if (strcmp(r->key, key) == 0)
+			return true;
+	return false;
+}
+
 static void check_side(const struct check *k, const struct subject *s, const struct fault_spec *f)
 {
 	const struct fault_type *acts = fault_spec_acts(f);
@@ -248,20 +256,14 @@ static void check_side(const struct check *k, const struct subject *s, const str
 
 	if (acts->sides & (1u << f->side))
 		return;
+	if (refuses(f->type, "side") && find_place(k, f, "side")) /* check_refusals() says why */
+		return;
 	for (int i = 0; side_names[i]; i++)
 		if (acts->sides & (1u << i))
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
 			    len ? " or " : "", side_names[i]);
 	fail(k, s, "side", "expected %s, got \"%s\", which %s cannot have", list,
 	    side_names[f->side], acts->name);
-}
-
-static bool refuses(const struct fault_type *type, const char *key)
-{
-	for (const struct refusal *r = type->refusals; r && r->key; r++)
-		if (strcmp(r->key, key) == 0)
-			return true;
-	return false;
 }
 
 /* A type that is repeated has its end from the one that repeats it. */
@@ -313,6 +315,21 @@ static void check_wire(const struct check *k, const struct subject *s, const str
 	}
 }
 
+/* Counts of sessions that no session has. */
+static void check_counts(const struct check *k, const struct subject *s, const struct fault_spec *f)
+{
+	if (f->nth && f->first && f->nth > f->first)
+		fail(k, s, "nth", "expected at most first=%llu, got \"%llu\": no session is both",
+		    (unsigned long long)f->first, (unsigned long long)f->nth);
+	else if (f->nth && f->every && f->nth % f->every)
+		fail(k, s, "nth",
+		    "expected a multiple of every=%llu, got \"%llu\": no session is both",
+		    (unsigned long long)f->every, (unsigned long long)f->nth);
+	else if (f->first && f->every > f->first)
+		fail(k, s, "every", "expected at most first=%llu, got \"%llu\": no session is both",
+		    (unsigned long long)f->first, (unsigned long long)f->every);
+}
+
 /* What the type has to say of its values together: of those that could all be read. */
 static void check_together(
     const struct check *k, const struct subject *s, const struct fault_spec *f)
@@ -337,6 +354,7 @@ static void check_fault(const struct check *k, const struct fault_spec *f)
 	check_side(k, &s, f);
 	check_refusals(k, &s, f);
 	check_wire(k, &s, f);
+	check_counts(k, &s, f);
 	check_together(k, &s, f);
 }
 

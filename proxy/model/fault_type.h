@@ -46,4 +46,5 @@ struct fault_type {
 	const struct fault_type *(*inner)(const struct fault_spec *s);
 	/* needs_wire is so with these parameters; NULL: with all. */
 	bool (*needs_wire_if)(const struct fault_spec *s);
+	const char *wire_with; /* the same in words, "mode=silent"; NULL: as a rule */
 };

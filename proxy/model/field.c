@@ -24,12 +24,27 @@ struct kind {
 	void (*release)(void *p);                    /* NULL: owns nothing */
 };
 
+/* units_format_size() may round; this must not. */
+static void size_format(const struct field *f, const void *p, char *buf, size_t size)
+{
+	uint64_t bytes = *(const uint64_t *)p;
+
+	(void)f;
+	if (bytes < 1024 || bytes % 1024 == 0)
+		units_format_size(buf, size, bytes);
+	else
+		snprintf(buf, size, "%lluB", (unsigned long long)bytes);
+	uint64_t back;
+	if (units_parse_size(buf, &back) || back != bytes)
+		snprintf(buf, size, "%lluB", (unsigned long long)bytes);
+}
+
 static void range_text(const struct field *f, char *out, size_t size, int64_t v)
 {
 	if (f->kind == FIELD_DURATION && v > 0) /* "0" reads better than "0s" */
 		units_format_duration(out, size, v);
 	else if (f->kind == FIELD_SIZE)
-		units_format_size(out, size, (uint64_t)v);
+		size_format(f, &v, out, size);
 	else if (f->kind == FIELD_RATE)
 		units_format_rate(out, size, (uint64_t)v);
 	else
@@ -83,21 +98,6 @@ static const char *size_parse(
 	if (!want)
 		*(uint64_t *)p = bytes;
 	return want;
-}
-
-/* units_format_size() may round; this must not. */
-static void size_format(const struct field *f, const void *p, char *buf, size_t size)
-{
-	uint64_t bytes = *(const uint64_t *)p;
-
-	(void)f;
-	if (bytes < 1024 || bytes % 1024 == 0)
-		units_format_size(buf, size, bytes);
-	else
-		snprintf(buf, size, "%lluB", (unsigned long long)bytes);
-	uint64_t back;
-	if (units_parse_size(buf, &back) || back != bytes)
-		snprintf(buf, size, "%lluB", (unsigned long long)bytes);
 }
 
 static const char *rate_parse(

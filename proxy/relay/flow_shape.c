@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#define TURN 256 /* writes in one call: small pieces are many */
+
 bool flow_shape_wants_write(const struct session *s, enum flow flow)
 {
 	return !STAILQ_EMPTY(&s->target.streams[flow]->out);
@@ -50,9 +52,13 @@ static enum step shape_write(struct session *s, enum flow flow)
 	struct stream *st = s->target.streams[flow];
 	struct flow_state *f = &s->flows[flow];
 	struct chunk *c;
+	int turn = TURN;
 
 	while ((c = stream_first(st)) && goes_on(s, flow)) {
 		ssize_t n;
+
+		if (!turn--)
+			return STEP_WAIT; /* the sink is writable: at once, after the others */
 
 		if (c->kind == CHUNK_END) {
 			bool reset = c->reset;

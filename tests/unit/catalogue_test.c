@@ -1,7 +1,9 @@
 /* Every row of the catalogue says what it must, and says it of keys that there are. */
 #include "faults/catalogue.h"
 #include "faults/fault.h"
+#include "model/conf.h"
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 Suite *catalogue_suite(void);
@@ -145,6 +147,48 @@ START_TEST(rows_agree_with_themselves)
 }
 END_TEST
 
+/* What needs no silence works on Unix sockets; and what keys cannot say together. */
+static const struct {
+	const char *text, *error;
+} variants[] = {
+	{ "limit_data then=fin", NULL },
+	{ "limit_data then=rst", NULL },
+	{ "limit_data then=hang", NULL },
+	{ "limit_data then=silent", "needs TCP" },
+	{ "max_connections mode=rst", NULL },
+	{ "max_connections mode=silent", "needs TCP" },
+	{ "idle_timeout mode=fin", NULL },
+	{ "idle_timeout preset=aws-alb", NULL },
+	{ "idle_timeout mode=rst_both", NULL },
+	{ "idle_timeout mode=rst_next", "needs TCP" },
+	{ "idle_timeout mode=drop", "needs TCP" },
+	{ "latency side=client", "side: latency does not take side" },
+	{ "unreachable mtu=1300", "mtu: expected code=frag_needed" },
+};
+
+START_TEST(a_type_and_its_keys)
+{
+	struct config *c = config_new();
+	struct proxy_spec *p = config_add_proxy(c, "u");
+	struct conf_errors e = { 0 };
+	char buf[64];
+
+	ck_assert_ptr_null(
+	    field_parse(field_find(proxy_fields, "listen"), p, "unix:/a", buf, sizeof(buf)));
+	ck_assert_ptr_null(
+	    field_parse(field_find(proxy_fields, "upstream"), p, "unix:/b", buf, sizeof(buf)));
+	conf_add_fault_text(c, "f", variants[_i].text, catalogue_types, &e);
+	if (!e.count)
+		conf_check(c, &e);
+	if (!variants[_i].error)
+		ck_assert_msg(!e.count, "%s", e.count ? e.message[0] : "");
+	else
+		ck_assert_ptr_nonnull(strstr(e.message[e.count - 1], variants[_i].error));
+	conf_errors_free(&e);
+	config_free(c);
+}
+END_TEST
+
 Suite *catalogue_suite(void)
 {
 	Suite *s = suite_create("catalogue");
@@ -155,6 +199,7 @@ Suite *catalogue_suite(void)
 	tcase_add_test(c, params_have_help_and_hide_nothing);
 	tcase_add_test(c, refusals_name_common_keys_once);
 	tcase_add_test(c, rows_agree_with_themselves);
+	tcase_add_loop_test(c, a_type_and_its_keys, 0, (int)(sizeof(variants) / sizeof(*variants)));
 	suite_add_tcase(s, c);
 	return s;
 }

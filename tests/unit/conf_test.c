@@ -440,6 +440,13 @@ static const struct {
 	{ PROXY "[fault f]\ntype = reboot\nproxy = p\nside = both\n",
 	    ":7: [fault f] side: expected server or client, got \"both\", which reboot cannot "
 	    "have\n" },
+	/* sessions that cannot be */
+	{ PROXY "[fault f]\ntype = reset\nproxy = p\nnth = 3\nfirst = 2\n",
+	    ":7: [fault f] nth: expected at most first=2, got \"3\": no session is both\n" },
+	{ PROXY "[fault f]\ntype = reset\nproxy = p\nnth = 3\nevery = 2\n",
+	    ":7: [fault f] nth: expected a multiple of every=2, got \"3\": no session is both\n" },
+	{ PROXY "[fault f]\ntype = reset\nproxy = p\nfirst = 2\nevery = 3\n",
+	    ":8: [fault f] every: expected at most first=2, got \"3\": no session is both\n" },
 	/* the wire */
 	{ "[proxy u]\nlisten = unix:/a\nupstream = 127.0.0.1:2\n[fault f]\ntype = "
 	  "power_loss\nproxy = *\n",
@@ -473,6 +480,7 @@ static const char *const good_files[] = {
 	"= *\n",
 	"[proxy u]\nlisten = unix:/a\nupstream = unix:/b\n" PROXY
 	"[fault f]\ntype = power_loss\nproxy = p\n",
+	PROXY "[fault f]\ntype = reset\nproxy = p\nnth = 4\nfirst = 4\nevery = 2\n",
 	PROXY "[host empty]\n[deadpeer]\n",
 };
 

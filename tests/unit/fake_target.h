@@ -10,7 +10,7 @@
 
 #define FAKE_EVENTS 4096
 #define FAKE_DOORS  4
-#define FAKE_GOT    16384
+#define FAKE_GOT    65536
 #define FAKE_START  (1000 * NS_PER_S)
 
 struct fake_door {

@@ -18,6 +18,12 @@ static unsigned one_way(const struct fault_spec *s, enum leg leg)
 	return leg == LEG_CLIENT ? WIRE_IN : WIRE_OUT;
 }
 
+static unsigned no_way(const struct fault_spec *s, enum leg leg)
+{
+	(void)s, (void)leg;
+	return 0;
+}
+
 static const struct {
 	struct fault_ops ops;
 	const char *needs;
@@ -31,6 +37,8 @@ static const struct {
 	{ { .type = { .needs_filter = true } }, "TCP, CAP_NET_ADMIN", GRADE_EXACT, GRADE_REFUSED },
 	{ { .type = { .needs_wire = true, .needs_filter = true }, .dirs = both_ways },
 	    "TCP, CAP_NET_ADMIN", GRADE_EXACT, GRADE_REFUSED },
+	{ { .type = { .needs_wire = true, .wire_with = "mode=silent" }, .dirs = no_way },
+	    "TCP, wire if mode=silent", GRADE_EXACT, GRADE_EXACT },
 	{ { .type = { .needs_raw = true } }, "TCP, CAP_NET_RAW", GRADE_EXACT, GRADE_REFUSED },
 };
 
@@ -56,6 +64,7 @@ static const struct {
 	{ { .key = "k", .kind = FIELD_DURATION, .max = 5000000000 }, "duration, 0 to 5s" },
 	{ { .key = "k", .kind = FIELD_DURATION }, "duration" },
 	{ { .key = "k", .kind = FIELD_SIZE, .min = 1, .max = 65536 }, "size, 1B to 64KiB" },
+	{ { .key = "k", .kind = FIELD_SIZE, .min = 68, .max = 65535 }, "size, 68B to 65535B" },
 	{ { .key = "k", .kind = FIELD_COUNT, .min = 1, .max = 7 }, "number, 1 to 7" },
 	{ { .key = "k", .kind = FIELD_PROBABILITY }, "probability" },
 	{ { .key = "k", .kind = FIELD_BOOL }, "yes or no" },

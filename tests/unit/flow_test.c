@@ -5,6 +5,7 @@
 #include "base/mono.h"
 #include "base/rng.h"
 #include "faults/catalogue.h"
+#include "faults/stream.h"
 #include "kernel/socket.h"
 #include "model/conf.h"
 #include "relay/proxy.h"
@@ -335,6 +336,23 @@ START_TEST(a_slow_reader_of_a_shaped_flow_leaves_the_loop_at_rest)
 	ck_assert_uint_ge(relay->engine.buffered, relay->engine.buffer_bytes);
 	take_until(FLOW_DOWNSTREAM, sent[FLOW_DOWNSTREAM]);
 	ck_assert_uint_eq(relay->engine.buffered, 0);
+}
+END_TEST
+
+START_TEST(many_pieces_take_turns)
+{
+	struct fault *f;
+
+	begin(_i);
+	f = arm("latency latency=1h");
+	for (int i = 0; i < 1000; i++) {
+		ck_assert(stream_push(
+		    session->target.streams[FLOW_DOWNSTREAM], chunk + i, 1, mono_now_ns()));
+		sent[FLOW_DOWNSTREAM]++;
+	}
+	lift(f);
+	ck_assert_uint_eq(session->flows[FLOW_DOWNSTREAM].bytes, 256);
+	take_until(FLOW_DOWNSTREAM, 1000);
 }
 END_TEST
 
@@ -783,6 +801,7 @@ Suite *flow_suite(void)
 	tcase_add_loop_test(c, bytes_arrive_whole_both_ways, 0, N_MODES);
 	tcase_add_loop_test(c, bytes_arrive_whole_through_faults, 0, N_MODES);
 	tcase_add_loop_test(c, a_slow_reader_of_a_shaped_flow_leaves_the_loop_at_rest, 0, N_MODES);
+	tcase_add_loop_test(c, many_pieces_take_turns, 0, N_MODES);
 	tcase_add_loop_test(c, what_is_late_goes_with_the_session, 0, N_MODES);
 	tcase_add_loop_test(c, single_bytes_arrive_at_once, 0, N_MODES);
 	tcase_add_loop_test(c, a_slow_reader_costs_no_memory, 0, N_MODES);

@@ -175,11 +175,81 @@ START_TEST(slicer_keeps_to_the_buffer)
 	t->blocked = false;
 	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
 	ck_assert_uint_lt(t->bytes[FLOW_DOWNSTREAM], 200);
-	*t->got[FLOW_DOWNSTREAM] = 0;
+	engine_tick(&w->engine, w->now_ns + 1); /* others want their turn */
+	ck_assert_uint_lt(t->bytes[FLOW_DOWNSTREAM], 400);
 	for (int i = 0; i < 40; i++) {
 		fake_until(w, 1 + 0.01 * i);
 		*t->got[FLOW_DOWNSTREAM] = 0;
 	}
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
+}
+END_TEST
+
+/* What waits to be cut is no reason not to deliver what was. */
+START_TEST(slicers_do_not_wait_for_each_other)
+{
+	char text[3901];
+
+	memset(text, 'x', 3900);
+	text[3900] = 0;
+	w->engine.buffer_bytes = 4096;
+	fake_arm(w, "slicer average_size=1");
+	fake_arm(w, "slicer average_size=1");
+	SEND(DOWNSTREAM, text);
+	for (int i = 0; i < 200; i++) {
+		fake_until(w, 0.01 * i);
+		*t->got[FLOW_DOWNSTREAM] = 0;
+	}
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3900);
+}
+END_TEST
+
+/* Whoever cuts small pieces: a sink that takes none may not cost more than twice the buffer, and no
+ * timer while it does. */
+static const char *const cutters[] = { "slicer average_size=1", "bandwidth rate=1KB/s",
+	"slow_drip size=1 interval=1ms", "stall bytes=1 pause=1ms" };
+
+START_TEST(pieces_keep_to_the_buffer)
+{
+	char text[3001];
+
+	memset(text, 'x', 3000);
+	text[3000] = 0;
+	w->engine.buffer_bytes = 4096;
+	t->blocked = true;
+	fake_arm(w, cutters[_i]);
+	SEND(DOWNSTREAM, text);
+	for (int i = 0; i < 100; i++)
+		fake_until(w, 0.1 * i);
+	ck_assert_uint_lt(w->engine.buffered, 2 * 4096);
+	ck_assert_int_eq(engine_deadline(&w->engine), INT64_MAX);
+	t->blocked = false;
+	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
+	for (int i = 100; i < 200; i++) {
+		fake_until(w, 0.1 * i);
+		*t->got[FLOW_DOWNSTREAM] = 0;
+	}
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
+}
+END_TEST
+
+/* Many streams share buffer_total: each may keep one piece above it. */
+START_TEST(pieces_keep_to_the_common_limit)
+{
+	char text[3001];
+
+	memset(text, 'x', 3000);
+	text[3000] = 0;
+	w->engine.buffer_total = 1;
+	t->blocked = true;
+	fake_arm(w, cutters[_i]);
+	SEND(DOWNSTREAM, text);
+	for (int i = 0; i < 100; i++)
+		fake_until(w, 0.1 * i);
+	ck_assert_uint_lt(w->engine.buffered, 3500);
+	fake_lift(w, TAILQ_FIRST(&w->engine.faults));
+	t->blocked = false;
+	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
 	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
 }
 END_TEST
@@ -222,7 +292,7 @@ START_TEST(slicer_passes_what_waits_in_small_pieces)
 	SEND(DOWNSTREAM, bytes);
 	fake_until(w, 1);
 	GOT(DOWNSTREAM, "");
-	ck_assert_uint_gt(w->engine.buffered, 2 * 1024);
+	ck_assert_uint_gt(w->engine.buffered, 1024);
 	fake_lift(w, late);
 	fake_until(w, 2);
 	ck_assert_uint_eq(w->engine.buffered, 0);
@@ -961,6 +1031,9 @@ static void add_slicer(TCase *c)
 	ADD(slicer_takes_turns);
 	ADD(slicer_keeps_to_the_buffer);
 	ADD(slicer_passes_what_waits_in_small_pieces);
+	ADD(slicers_do_not_wait_for_each_other);
+	tcase_add_loop_test(c, pieces_keep_to_the_buffer, 0, 4);
+	tcase_add_loop_test(c, pieces_keep_to_the_common_limit, 0, 4);
 	ADD(slicer_updated_amid_a_pause);
 	ADD(slicer_lifted_amid_a_chunk);
 }

@@ -135,6 +135,16 @@ START_TEST(room_is_bounded)
 }
 END_TEST
 
+/* A byte that comes alone takes a chunk and a block: 130 bytes or so. */
+START_TEST(keeping_single_bytes_is_counted)
+{
+	fake_arm(w, "latency latency=1h");
+	for (int n = 0; n < 100; n++)
+		SEND(DOWNSTREAM, "x");
+	ck_assert_uint_ge(w->engine.buffered, 100 * 128);
+}
+END_TEST
+
 START_TEST(common_limit_leaves_one_read_each)
 {
 	w->engine.buffer_total = 1;
@@ -371,6 +381,7 @@ Suite *stream_suite(void)
 	tcase_add_test(c, window_over_lets_all_go);
 	tcase_add_test(c, sessions_opened_later_are_shaped_too);
 	tcase_add_test(c, room_is_bounded);
+	tcase_add_test(c, keeping_single_bytes_is_counted);
 	tcase_add_test(c, common_limit_leaves_one_read_each);
 	tcase_add_test(c, sink_that_is_full_keeps_all);
 	tcase_add_test(c, update_keeps_place_and_time);
