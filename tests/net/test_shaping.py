@@ -351,7 +351,7 @@ def test_reset_peer_at_once_while_the_upstream_is_dialled(world):
                     faults={"f": {"type": "reset_peer"}})
     assert world.connect_and_hear() == "ECONNRESET"
     assert world.connect_and_hear("nowhere") == "ECONNRESET"
-    assert len(d.events("session.closed", reason="fault", fault="f")) == 2
+    d.wait_event("session.closed", nth=2, reason="fault", fault="f")
 
 
 @ONCE
