@@ -52,7 +52,7 @@ TYPES = {
     "fin_race": {"after": ["0", "20ms"], "other": ["abort", "close", "hold"]},
 }
 ON_SESSIONS = {
-    "toxicity": ["30%", "70%"], "after_bytes": ["1", "100KiB", "1MiB"], "nth": ["2"],
+    "toxicity": ["30%", "70%"], "after_bytes": ["1", "100KiB", "1MiB"], "nth": ["3"],
     "every": ["3"], "first": ["5"], "clients": ["0.0.0.0/0", "::/0"],
 }
 NO_DURATION = ("reboot", "process_crash")
