@@ -48,7 +48,7 @@ FISH_FILE := $(PREFIX)/share/fish/vendor_completions.d/deadpeer.fish
 # Debian's own Python: pytest and its plugins come from packages.
 PYTHON := /usr/bin/python3
 PYTEST := DEADPEER=$(abspath $(BUILD)/deadpeer) PYTHONDONTWRITEBYTECODE=1 \
-    $(PYTHON) -m pytest -p no:cacheprovider -ra
+    $(PYTHON) scripts/pytest-twice -p no:cacheprovider -ra
 
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/%.o)
