@@ -28,12 +28,6 @@ static const struct field params[] = {
 	{ 0 },
 };
 
-static const struct refusal refusals[] = {
-	{ "other", "nobody is told anything" },
-	{ "side", "its `direction` says whose bytes" },
-	{ 0 },
-};
-
 struct state {
 	int64_t free_ns; /* when the line has sent all that was passed on */
 };
@@ -91,7 +85,7 @@ const struct fault_ops fault_bandwidth = {
 		.summary = "no more than so many bytes a second",
 		.peer_sees = "a slow peer; a sender ends in a zero window once the buffers are full",
 		.params = params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,

@@ -30,12 +30,6 @@ static const struct field params[] = {
 	{ 0 },
 };
 
-static const struct refusal refusals[] = {
-	{ "other", "nobody is told anything" },
-	{ "side", "its `direction` says whose bytes" },
-	{ 0 },
-};
-
 struct state {
 	uint64_t seen;  /* bytes before the first chunk that waits */
 	uint64_t next;  /* the place of the next flip */
@@ -129,7 +123,7 @@ const struct fault_ops fault_corrupt = {
 		.summary = "bits flip in the data, and every checksum of TCP is right",
 		.peer_sees = "wrong bytes at places that the timeline tells",
 		.params = params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,

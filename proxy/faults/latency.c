@@ -45,12 +45,6 @@ static const struct field params[] = {
 	{ 0 },
 };
 
-static const struct refusal refusals[] = {
-	{ "other", "nobody is told anything" },
-	{ "side", "its `direction` says whose bytes" },
-	{ 0 },
-};
-
 struct state {
 	uint64_t drawn; /* chunks that a deviation was drawn for */
 	bool ready;     /* the first chunk's was */
@@ -107,7 +101,7 @@ const struct fault_ops fault_latency = {
 		.summary = "everything arrives later",
 		.peer_sees = "answers late by latency and jitter; the order is kept",
 		.params = params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,

@@ -48,12 +48,6 @@ static const struct field params[] = {
 	{ 0 },
 };
 
-static const struct refusal refusals[] = {
-	{ "other", "nobody is told anything" },
-	{ "side", "its `direction` says whose bytes" },
-	{ 0 },
-};
-
 struct state {
 	int64_t left_ns; /* when the last piece went; 0: none has */
 	uint64_t drawn;
@@ -134,7 +128,7 @@ const struct fault_ops fault_slicer = {
 		.summary = "bytes arrive in small pieces",
 		.peer_sees = "many short segments, and reads that end in the middle of a message",
 		.params = params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,

@@ -19,12 +19,6 @@ static const struct field params[] = {
 	{ 0 },
 };
 
-static const struct refusal refusals[] = {
-	{ "other", "nobody is told anything" },
-	{ "side", "its `direction` says whose end" },
-	{ 0 },
-};
-
 static void pump(struct stage *st, int64_t now_ns)
 {
 	int64_t linger =
@@ -48,7 +42,7 @@ const struct fault_ops fault_slow_close = {
 		.summary = "the end of a connection (FIN) is told late",
 		.peer_sees = "data at once, EOF late",
 		.params = params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,

@@ -43,12 +43,6 @@ static const struct field stall_params[] = {
 	{ 0 },
 };
 
-static const struct refusal refusals[] = {
-	{ "other", "nobody is told anything" },
-	{ "side", "its `direction` says whose bytes" },
-	{ 0 },
-};
-
 struct state {
 	uint64_t passed;  /* of this portion */
 	int64_t began_ns; /* slow_drip: this portion; stall: the last pause; 0: there was none */
@@ -136,7 +130,7 @@ const struct fault_ops fault_slow_drip = {
 		.peer_sees = "bytes that never stop coming and never are enough: read timeouts that "
 		             "each byte restarts",
 		.params = drip_params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,
@@ -153,7 +147,7 @@ const struct fault_ops fault_stall = {
 		.summary = "bytes stop for a while, again and again",
 		.peer_sees = "a transfer that stands still in the middle and goes on",
 		.params = stall_params,
-		.refusals = refusals,
+		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
 	.other = OTHER_HOLD,

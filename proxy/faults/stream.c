@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct refusal stream_refusals[] = {
+	{ "other", "nobody is told anything" },
+	{ "side", "its `direction` says whose bytes" },
+	{ 0 },
+};
+
 /* --- chunks --- */
 
 /* To keep a chunk beside its bytes, with the block that one read makes and what malloc(3) adds. */

@@ -72,6 +72,9 @@ struct stream {
 	struct timer timer;
 };
 
+/* What types that end nothing do not take: their `direction` says all. */
+extern const struct refusal stream_refusals[];
+
 /* --- for fault_ops.pump --- */
 
 struct chunk *stage_first(const struct stage *st); /* NULL: nothing waits */
