@@ -11,6 +11,20 @@ import pytest
 from api import BINARY, Api, dial, echoes, free_port, wait_until
 
 
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays():
+    """A test that failed has not come to its stop()."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 class Server:
     """deadpeer toxiproxy-server, or by_name: called by that name, on a port that was free."""
 
@@ -27,6 +41,7 @@ class Server:
         with open(self.folder / "out", "wb") as out, open(self.folder / "err", "wb") as err:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=err, env=self.env)
+        STARTED.append(self.process)
         return self
 
     def start(self):
