@@ -1,7 +1,6 @@
 /* From the words to the exit code. See ctl.h. */
 #include "cli/ctl.h"
 #include "cli/cli.h"
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,9 +198,5 @@ int ctl_main(const struct command *command, int argc, char **argv)
 	else if (code == EXIT_DONE)
 		code = run(&c);
 	server_free(&c.server);
-	errno = 0;
-	if (code != EXIT_DONE || (!fflush(stdout) && !ferror(stdout)))
-		return code;
-	fprintf(stderr, "%s: writing: %s\n", c.called, strerror(errno ? errno : EIO));
-	return EXIT_FAILED;
+	return code == EXIT_DONE || ferror(stdout) ? cli_finish(command->name, true) : code;
 }

@@ -161,6 +161,24 @@ bool ctl_flag_takes(const char *word)
 	return false;
 }
 
+const char *ctl_host(int argc, char **argv, int *taken)
+{
+	static const char *const names[] = { "--host", "-host", "-h" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t n = strlen(names[i]);
+
+		if (strncmp(argv[0], names[i], n) != 0)
+			continue;
+		*taken = argv[0][n] == '=' ? 1 : 2;
+		if (*taken == 1)
+			return argv[0] + n + 1;
+		if (!argv[0][n] && argc > 1 && (n > 2 || strchr(argv[1], ':')))
+			return argv[1];
+	}
+	return NULL;
+}
+
 /* --- help --- */
 
 static void print_flags(const struct flag *flags)

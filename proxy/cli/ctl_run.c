@@ -96,17 +96,18 @@ int run_show(struct ctl *c)
 	return code;
 }
 
+/* By Toxiproxy's own paths: its servers, too, are asked. */
 int run_toggle(struct ctl *c)
 {
 	json_t *proxy, *body, *answer = NULL;
-	int code = ctl_call(c, "GET", "/v1/proxies/{1}", NULL, &proxy);
+	int code = ctl_call(c, "GET", "/proxies/{1}", NULL, &proxy);
 	bool enable;
 
 	if (code != EXIT_DONE)
 		return code;
 	enable = json_is_false(json_object_get(proxy, "enabled"));
 	body = json_pack("{s:b}", "enabled", enable);
-	code = ctl_call(c, "PATCH", "/v1/proxies/{1}", body, &answer);
+	code = ctl_call(c, "POST", "/proxies/{1}", body, &answer);
 	if (code == EXIT_DONE && c->json)
 		code = print_json(answer);
 	else if (code == EXIT_DONE && !c->quiet)
@@ -150,7 +151,18 @@ static int print_text(struct ctl *c, const char *path)
 
 int run_health(struct ctl *c)
 {
-	return print_text(c, "/readyz");
+	json_t *ready;
+	int code;
+
+	if (!c->json)
+		return print_text(c, "/readyz");
+	c->quiet = true;
+	code = print_text(c, "/readyz");
+	ready = json_pack("{s:b}", "ready", true);
+	if (code == EXIT_DONE)
+		code = print_json(ready);
+	json_decref(ready);
+	return code;
 }
 
 int run_config(struct ctl *c)

@@ -421,9 +421,5 @@ int doctor_main(int argc, char **argv)
 		printed = print_json(&x);
 	else
 		print_examination(&x);
-	if (!printed || fflush(stdout) != 0) {
-		fprintf(stderr, "deadpeer doctor: writing: %s\n", strerror(errno));
-		return EXIT_FAILED;
-	}
-	return x.good ? EXIT_DONE : EXIT_FAILED;
+	return cli_finish("doctor", printed) == EXIT_DONE && x.good ? EXIT_DONE : EXIT_FAILED;
 }
