@@ -143,11 +143,3 @@ def test_shells(cli, shell, line, offered):
 def test_the_address_of_the_line_is_asked(cli, shell):
     line = f"deadpeer --admin {cli.env['DEADPEER_ADMIN']} delete al"
     assert ask(shell, line, "127.0.0.1:1") == {"alpha"}
-
-
-def test_install(tmp_path):
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-    with open(os.path.join(root, "Makefile"), encoding="utf-8") as f:
-        rule = f.read().split("\ninstall:")[1].split("\n\n")[0]
-    for shell in ("bash", "zsh", "fish"):
-        assert f"completion {shell} >" in rule
