@@ -235,7 +235,7 @@ const struct command commands[] = {
 	    .example = "config", .run = run_config },
 	{ "version", { NULL }, "what runs there, and here", .example = "version",
 	    .run = run_version },
-	{ "health", { NULL }, "does every proxy accept?", .example = "health", .run = run_health },
+	{ "health", { NULL }, "does every enabled proxy accept?", .example = "health", .run = run_health },
 
 	{ "inspect", { "i", "ins" }, "a proxy's toxics, as toxiproxy-cli tells them",
 	    .args = "PROXY", N_ARGS(1, 1), .takes = { ARG_PROXY }, .example = "inspect redis",

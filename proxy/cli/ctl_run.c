@@ -39,14 +39,19 @@ static void keep_faults_of(json_t *answer, const char *proxy)
 			json_array_remove(rows, i);
 }
 
-static void print_fault_names(const json_t *answer)
+static void print_name(const json_t *o, const char *member)
 {
 	char text[CELL_MAX];
+
+	puts(ctl_value(text, sizeof(text), member, json_object_get(o, member)));
+}
+
+static void print_fault_names(const json_t *answer)
+{
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "faults"), i, row)
-	    puts(ctl_value(text, sizeof(text), "name", json_object_get(row, "name")));
+	json_array_foreach(json_object_get(answer, "faults"), i, row) print_name(row, "name");
 }
 
 int run_list_faults(struct ctl *c)
@@ -125,9 +130,11 @@ int run_version(struct ctl *c)
 
 	if (code == EXIT_DONE && c->json)
 		code = print_json(answer);
+	else if (code == EXIT_DONE && c->quiet)
+		print_name(answer, "version");
 	else if (code == EXIT_DONE)
 		show_members(c, answer);
-	if (!c->json)
+	if (!c->json && !c->quiet)
 		printf("this program is deadpeer " DEADPEER_VERSION "\n");
 	json_decref(answer);
 	return code;

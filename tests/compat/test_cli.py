@@ -260,6 +260,7 @@ def test_version_health_config(cli):
     assert re.search(r"^name +deadpeer$", said.out, re.M)
     assert re.search(r"^this program is deadpeer \d", said.out, re.M)
     assert cli("version", "--json").json["name"] == "deadpeer"
+    assert cli("version", "-q").out == cli("version", "--json").json["version"] + "\n"
     assert cli("health").out == "ready\n"
     assert cli("health", "--json").json == {"ready": True}
     assert cli("health", "-q").out == ""
