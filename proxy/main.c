@@ -86,6 +86,17 @@ static int run(int argc, char **argv)
 	return unknown(argv[0]);
 }
 
+/* "deadpeer help fault add" */
+static int help_of(int argc, char **argv)
+{
+	static char flag[] = "--help";
+	char *words[] = { argv[0], argc > 1 ? argv[1] : flag, argc > 1 ? flag : NULL, NULL };
+
+	if (argc > 2)
+		return unknown(argv[2]);
+	return run(argc + 1, words);
+}
+
 /* "deadpeer --admin ADDR list": what stands before the command goes behind it. */
 static int run_later(int argc, char **argv)
 {
@@ -142,6 +153,8 @@ int main(int argc, char **argv)
 	}
 	if (ctl_host(argc - 1, argv + 1, &words))
 		return run_later(argc - 1, argv + 1);
+	if (argc > 2 && !strcmp(argv[1], "help"))
+		return help_of(argc - 2, argv + 2);
 	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return EXIT_DONE;

@@ -118,7 +118,8 @@ static bool check(const struct ctl *c)
 		return ctl_wrong(c, "unexpected '%s'", c->argv[command->most]);
 	for (int i = 0; i < c->argc; i++)
 		if (!*c->argv[i] || !utf8_is_printable(c->argv[i]))
-			return ctl_wrong(c, "expected %s: words of UTF-8", command->args);
+			return ctl_wrong(
+			    c, "a word is empty, or no UTF-8: expected %s", command->args);
 	if (command->choices && c->argc && !is_choice(command->choices, c->argv[0]))
 		return wrong_choice(c, command->args, command->choices, c->argv[0]);
 	for (; f && f->name; f++)

@@ -124,11 +124,32 @@ def test_several_proxies_all_and_a_host(cli):
     (["p", "hang", "dely=5s"], "did you mean delay?"),
     (["q", "hang"], 'got "q"'),
     (["p", "hang", "name=a b"], "name: expected"),
+    (["p", "nonsense"], "`deadpeer fault types` tells what there is"),
 ])
 def test_what_the_server_refuses(cli, words, why):
     create(cli)
     assert why in cli.refused("fault", "add", *words)
     assert cli("list").table[0]["FAULTS"] == "-"
+
+
+@pytest.mark.parametrize("words, why", [
+    (["show", "x"], "no proxy x: `deadpeer list` tells what there is"),
+    (["create", "p", "-l", ":0", "-u", "builtin:echo"],
+     "there is a proxy p: `deadpeer set` or `deadpeer delete` p, or give another name"),
+    (["fault", "rm", "x"], "no fault x: `deadpeer fault list` tells what there is"),
+    (["host", "off", "x"], "no host x: `deadpeer host list` tells what there is"),
+    (["host", "off", "p"], "`deadpeer host on` p first"),
+    (["kill", "7"], "no session 7 is open: `deadpeer sessions` tells which are"),
+    (["events", "--limit", "x"], "--limit: expected a whole number"),
+    (["inspect", "x"], "proxy not found\nTry 'deadpeer list'."),
+    (["heal", "x"], "no proxy x\nTry 'deadpeer list'."),
+])
+def test_what_to_try_is_said_in_commands(cli, words, why):
+    create(cli)
+    if words[0] == "host":
+        cli("host", "off", "p")
+    said = cli.refused(*words)
+    assert why in said and "/v1" not in said and said.count("deadpeer ") <= 3
 
 
 # --- hosts ---
@@ -450,6 +471,13 @@ def test_every_command_has_help_and_an_example():
         assert max(map(len, said.lines)) <= 120, name
 
 
+def test_help_of_a_command_by_the_word_help():
+    for name in ("list", "fault add", "doctor", "fault"):
+        assert Cli()("help", *name.split()).out == Cli()(*name.split(), "--help").out
+    assert "no command 'lst' (did you mean 'list'?)" in Cli().refused("help", "lst", code=EXIT_USAGE)
+    assert "no command 'x'" in Cli().refused("help", "fault", "add", "x", code=EXIT_USAGE)
+
+
 def test_examples_are_right_usage():
     """None of them is refused before the server is asked: nobody is there, and that is all."""
     local = ("serve", "toxiproxy-cli", "check", "demo", "predict", "doctor", "completion", "fault types")
@@ -491,6 +519,14 @@ def on_terminal(cli, *words, **env):
     os.close(master)
     assert done.wait(20) == 0
     return text.decode()
+
+
+def test_columns_stand_below_each_other(cli, api):
+    """By characters, not by bytes: Toxiproxy's names may be anything."""
+    for name in ("plain", "ein Köder für Ä", "a/b"):
+        api.proxy(name)
+    lines = cli("list").lines
+    assert len({line.index("127.0.0.1:") for line in lines[1:]} | {lines[0].index("LISTEN")}) == 1
 
 
 def test_color_only_on_a_terminal(cli):
