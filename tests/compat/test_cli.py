@@ -422,6 +422,7 @@ def test_a_server_that_says_nothing():
     (["lst"], "did you mean 'list'?"),
     (["fault", "ad"], "did you mean 'add'?"),
     (["host", "x"], "unknown word 'x'"),
+    (["serve", "--lissen", "x"], "deadpeer serve: unrecognized option '--lissen'"),
     (["show"], "expected PROXY"),
     (["show", "a", "b"], "unexpected 'b'"),
     (["show", ""], "expected PROXY"),
