@@ -425,7 +425,6 @@ int serve_main(int argc, char **argv)
 
 	argv[0] = (char *)(uintptr_t) "deadpeer serve"; /* what getopt complains as */
 	parsed = serve_parse(argc, argv, &plan.config, &plan.file);
-
 	if (parsed != SERVE_RUN)
 		return parsed == SERVE_HELP ? EXIT_DONE : EXIT_USAGE;
 	return serve_run(&plan);

@@ -472,6 +472,26 @@ def test_every_command_has_help_and_an_example():
         assert max(map(len, said.lines)) <= 120, name
 
 
+def test_check_in_json(tmp_path):
+    ini = tmp_path / "d.ini"
+    ini.write_text("[proxy a]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n")
+    for words in (["check", ini, "--json"], ["check", "--json", ini], ["--json", "check", ini]):
+        assert Cli()(*words).json == {"file": str(ini), "right": True, "errors": [], "proxies": 1,
+                                      "faults": 0}
+    ini.write_text("[proxy a]\nlisten = nowhere\nupstram = x\n")
+    plain, said = Cli().run("check", ini), Cli().run("check", ini, "--json")
+    assert (said.code, plain.code, said.err, plain.out) == (EXIT_USAGE, EXIT_USAGE, "", "")
+    assert not said.json["right"] and said.json["errors"] == plain.err.splitlines()
+    assert len(said.json["errors"]) > 1
+    odd = os.fsencode(tmp_path) + b"/\xff.ini"
+    with open(odd, "wb") as f:
+        f.write(b"[proxy a]\nlisten = \xfe\nupstream = builtin:echo\n")
+    done = subprocess.run([BINARY, "check", "--json", odd], capture_output=True, check=False,
+                          timeout=20)
+    assert done.returncode == EXIT_USAGE and json.loads(done.stdout)["file"].endswith("/?.ini")
+    assert json.loads(done.stdout)["errors"]
+
+
 def test_help_of_a_command_by_the_word_help():
     for name in ("list", "fault add", "doctor", "fault"):
         assert Cli()("help", *name.split()).out == Cli()(*name.split(), "--help").out
