@@ -118,6 +118,9 @@ int run_config(struct ctl *c);
 
 /* --- ctl_events.c, top.c --- */
 
+/* " key=value" for what is a record's own. */
+void ctl_print_fields(FILE *out, json_t *record);
+
 /* A record of the timeline as a line. */
 void ctl_print_event(FILE *out, json_t *record);
 

@@ -182,11 +182,13 @@ int run_config(struct ctl *c)
 static void print_event(const struct ctl *c, const json_t *answer)
 {
 	char text[CELL_MAX], waited[64];
-	const json_t *event = json_object_get(answer, "event");
+	json_t *event = json_object_get(answer, "event");
 
-	printf("%s after %s: %s\n", c->argv[0],
+	printf("%s after %s: %s", c->argv[0],
 	    ctl_value(waited, sizeof(waited), "waited_ns", json_object_get(answer, "waited_ns")),
-	    ctl_value(text, sizeof(text), "event", event));
+	    ctl_value(text, sizeof(text), "event", json_object_get(event, "event")));
+	ctl_print_fields(stdout, event);
+	putchar('\n');
 }
 
 static int told(const struct ctl *c, const struct answer *a)

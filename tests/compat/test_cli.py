@@ -270,7 +270,9 @@ def test_wait(cli):
     s.close()
     told = json.loads(waiter.communicate(timeout=30)[0])
     assert waiter.returncode == 0 and told["event"]["event"] == "session.closed", told
-    assert cli("wait", "closed", "--since", "0").out.startswith("closed after ")
+    assert re.match(r"closed after \S+: session\.closed proxy=p session=1 client=\S+ "
+                    r"upstream_bytes=5B downstream_bytes=5B duration=\S+ reason=closed\n$",
+                    cli("wait", "closed", "--since", "0").out)
     assert "not fired in time" in cli.refused("wait", "fired", "-t", "50ms")
 
 
