@@ -232,6 +232,7 @@ def test_events_to_come(cli, deadpeer):
     deadpeer.process.send_signal(signal.SIGTERM)
     assert follower.wait(20) == 0
     reader.join(10)
+    assert deadpeer.process.wait(20) == 0  # before anybody sends it a second signal
     assert json.loads(seen[-1])["event"] == "deadpeer.stop" or len(seen) > 1
     assert "ended the stream" in follower.stderr.read()
 
