@@ -4,7 +4,7 @@
 # make test-long     what takes longer than ten minutes
 # make bench         deadpeer beside haproxy; how precise delays and bandwidth are
 # make fuzz          what is read from outside, with libFuzzer: FUZZ_SECONDS=60 for each target
-# make install       PREFIX=/usr/local DESTDIR= TOXIPROXY_COMPAT=yes (toxiproxy-server is then deadpeer)
+# make install       PREFIX=/usr/local DESTDIR= TOXIPROXY_COMPAT=yes (toxiproxy-server and -cli are then deadpeer)
 # make format        rewrites the sources by .clang-format
 #
 # CC=clang and SANITIZER=address,undefined work with each of them and build apart from the rest.
@@ -39,6 +39,7 @@ FORMATTED := $(sort $(wildcard proxy/*.c proxy/*/*.[ch] tests/*/*.[ch]))
 MAN       := man/deadpeer.1 man/deadpeer.ini.5
 BINDIR    := $(PREFIX)/bin
 MANDIR    := $(PREFIX)/share/man
+TOXIPROXY_NAMES := toxiproxy-server toxiproxy-cli
 
 # Where each shell looks for completions.
 BASH_FILE := $(PREFIX)/share/bash-completion/completions/deadpeer
@@ -177,11 +178,15 @@ install: $(BUILD)/deadpeer
 	$< completion bash > $(DESTDIR)$(BASH_FILE)
 	$< completion zsh > $(DESTDIR)$(ZSH_FILE)
 	$< completion fish > $(DESTDIR)$(FISH_FILE)
-	$(if $(filter yes,$(TOXIPROXY_COMPAT)),ln -sf deadpeer $(DESTDIR)$(BINDIR)/toxiproxy-server)
+	$(if $(filter yes,$(TOXIPROXY_COMPAT)),\
+	    for name in $(TOXIPROXY_NAMES); do ln -sf deadpeer $(DESTDIR)$(BINDIR)/$$name; done)
 
+# Toxiproxy's own programs stay, if these are.
 uninstall:
-	[ "$$(readlink $(DESTDIR)$(BINDIR)/toxiproxy-server)" != deadpeer ] || \
-	    rm $(DESTDIR)$(BINDIR)/toxiproxy-server
+	for name in $(TOXIPROXY_NAMES); do \
+	    [ "$$(readlink $(DESTDIR)$(BINDIR)/$$name)" != deadpeer ] || \
+	        rm $(DESTDIR)$(BINDIR)/$$name; \
+	done
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
 	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 \
 	    $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE))

@@ -2,22 +2,83 @@
 #include "cli/cli.h"
 #include "faults/catalogue.h"
 #include "model/conf.h"
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
-    "usage: deadpeer check FILE\n"
+    "usage: deadpeer check FILE [--json]\n"
     "\n"
     "Reads a configuration and says everything that is wrong with it, each with its line; '-' is\n"
     "standard input. Nothing is started and no address is touched.\n"
     "\n"
+    "  --json  the result as a JSON object\n"
+    "\n"
     "Example:  deadpeer check config/deadpeer.ini\n"
     "Exit status: 0 right, 2 wrong.\n";
+
+/* Files need not be UTF-8, nor their names: '?' for each byte that is none. */
+static json_t *text_of(const char *text)
+{
+	json_t *value = json_string(text);
+	char *copy = value ? NULL : strdup(text);
+
+	for (char *at = copy; at && *at; at++)
+		if (*at & 0x80)
+			*at = '?';
+	if (copy)
+		value = json_string(copy);
+	free(copy);
+	return value;
+}
+
+static void print_json(const char *file, const struct config *c, const struct conf_errors *errors)
+{
+	json_t *o =
+	    json_pack("{s:o, s:b, s:[]}", "file", text_of(file), "right", c != NULL, "errors");
+
+	for (size_t i = 0; i < errors->count; i++)
+		json_array_append_new(json_object_get(o, "errors"), text_of(errors->message[i]));
+	if (c)
+		json_object_update_new(
+		    o, json_pack("{s:I, s:I}", "proxies", (json_int_t)c->n_proxies, "faults",
+			   (json_int_t)c->n_faults));
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
+static void print_verdict(
+    const char *file, const struct config *c, const struct conf_errors *errors)
+{
+	cli_print_errors(errors);
+	if (c)
+		printf("%s: right: %zu %s, %zu %s\n", file, c->n_proxies,
+		    c->n_proxies == 1 ? "proxy" : "proxies", c->n_faults,
+		    c->n_faults == 1 ? "fault" : "faults");
+}
+
+/* Takes --json out of the words. */
+static bool take_json(int *argc, char **argv)
+{
+	int n = 0;
+
+	for (int i = 0; i < *argc; i++)
+		if (strcmp(argv[i], "--json") != 0)
+			argv[n++] = argv[i];
+	if (n == *argc)
+		return false;
+	*argc = n;
+	return true;
+}
 
 int check_main(int argc, char **argv)
 {
 	struct conf_errors errors = { 0 };
+	bool json = take_json(&argc, argv);
 	struct config *c;
+	int code;
 
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		fputs(help, stdout);
@@ -26,13 +87,11 @@ int check_main(int argc, char **argv)
 	if (argc != 2 || (argv[1][0] == '-' && argv[1][1]))
 		return cli_usage_error("check", "expected one FILE");
 	c = conf_load(argv[1], catalogue_types, &errors);
-	cli_print_errors(&errors);
+	(json ? print_json : print_verdict)(argv[1], c, &errors);
 	conf_errors_free(&errors);
+	code = cli_finish("check", true);
 	if (!c)
 		return EXIT_USAGE;
-	printf("%s: right: %zu %s, %zu %s\n", argv[1], c->n_proxies,
-	    c->n_proxies == 1 ? "proxy" : "proxies", c->n_faults,
-	    c->n_faults == 1 ? "fault" : "faults");
 	config_free(c);
-	return EXIT_DONE;
+	return code;
 }

@@ -421,8 +421,10 @@ int serve_main(int argc, char **argv)
 	struct serve_plan plan = {
 		.name = "serve", .log = "stderr", .tell_ports = true, .argc = argc, .argv = argv
 	};
-	enum serve_parsed parsed = serve_parse(argc, argv, &plan.config, &plan.file);
+	enum serve_parsed parsed;
 
+	argv[0] = (char *)(uintptr_t) "deadpeer serve"; /* what getopt complains as */
+	parsed = serve_parse(argc, argv, &plan.config, &plan.file);
 	if (parsed != SERVE_RUN)
 		return parsed == SERVE_HELP ? EXIT_DONE : EXIT_USAGE;
 	return serve_run(&plan);
