@@ -57,7 +57,9 @@
 	X(ctl) \
 	X(top) \
 	X(sockdiag) \
-	X(scenario)
+	X(scenario) \
+	X(journal) \
+	X(await)
 
 /* clang-format on */
 
