@@ -472,8 +472,6 @@ void player_stop(struct player *p, const char *reason)
 		record_end(p, "pass", NULL);
 		p->step++;
 		p->iteration = 1;
-	} else if (p->begun) {
-		record_done(p);
 	}
 	skip_all(p, reason);
 }

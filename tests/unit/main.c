@@ -59,7 +59,8 @@
 	X(sockdiag) \
 	X(scenario) \
 	X(journal) \
-	X(await)
+	X(await) \
+	X(player)
 
 /* clang-format on */
 
