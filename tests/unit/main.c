@@ -56,7 +56,11 @@
 	X(predict) \
 	X(ctl) \
 	X(top) \
-	X(sockdiag)
+	X(sockdiag) \
+	X(scenario) \
+	X(journal) \
+	X(await) \
+	X(player)
 
 /* clang-format on */
 
