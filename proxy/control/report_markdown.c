@@ -107,7 +107,7 @@ static void write_beat(FILE *out, const struct beat *b)
 {
 	static const char *const places[] = { "client", "relay", "server" };
 	static const char *const arrows[] = {
-		[STORY_ARROW] = "->>", [STORY_BOTH] = "<<->>", [STORY_LOST] = "--x"
+		[STORY_ARROW] = "->>", [STORY_BOTH] = "->", [STORY_LOST] = "--x"
 	};
 	char at[40], until[40];
 
