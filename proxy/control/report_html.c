@@ -15,7 +15,7 @@
 #define ROWS_MAX   200
 #define ROWS_OPEN  12 /* the others unfold */
 #define ADVICE_MAX 5
-#define WHOLE_MAX  9 /* columns of a cell that is not broken */
+#define WHOLE_MAX  12 /* columns of a cell that is not broken */
 
 /* A class of the style; a text from outside never is one. */
 static const char *class_of(const char *result)
@@ -92,27 +92,20 @@ static void write_cell(FILE *out, const struct table_column *c, const json_t *ro
 	free(cell);
 }
 
-/* From so many rows on, so many more. */
 static void write_rows(
-    FILE *out, const json_t *verdict, const struct report_table *t, size_t first, size_t count)
+    FILE *out, const struct report_table *t, const json_t *const *rows, size_t count)
 {
-	const json_t *row;
-	size_t i, n = 0;
-
 	fputs("<div class=\"scroll\"><table role=\"table\"><thead role=\"rowgroup\"><tr "
 	      "role=\"row\">",
 	    out);
 	for (const struct table_column *c = t->columns; c->head; c++)
 		markup_printf(out, "<th role=\"columnheader\" scope=\"col\">%s</th>", c->head);
 	fputs("</tr></thead><tbody role=\"rowgroup\">\n", out);
-	json_array_foreach(part_list(verdict, t->list), i, row)
-	{
-		if (!table_wants(t, row) || n++ < first || n > first + count)
-			continue;
+	for (size_t i = 0; i < count; i++) {
 		markup_printf(
-		    out, "<tr role=\"row\" class=\"%s\">", class_of(table_row_result(t, row)));
+		    out, "<tr role=\"row\" class=\"%s\">", class_of(table_row_result(t, rows[i])));
 		for (const struct table_column *c = t->columns; c->head; c++)
-			write_cell(out, c, row);
+			write_cell(out, c, rows[i]);
 		fputs("</tr>\n", out);
 	}
 	fputs("</tbody></table></div>\n", out);
@@ -120,24 +113,28 @@ static void write_rows(
 
 void page_table(FILE *out, const json_t *verdict, const struct report_table *t)
 {
-	size_t n = table_rows(t, verdict);
+	size_t n, shown, open;
+	const json_t **rows = table_rows(t, verdict, &n);
 
-	if (!n && !t->none)
-		return;
-	markup_printf(out, "<section id=\"%s\"><h2>%s</h2>\n", t->id, t->title);
+	shown = n < table_most(t, ROWS_MAX) ? n : ROWS_MAX;
+	open = n < (t->in_terminal == TABLE_ALL ? TABLE_ALL : ROWS_OPEN) ? n : ROWS_OPEN;
+	if (n || t->none)
+		markup_printf(out, "<section id=\"%s\"><h2>%s</h2>\n", t->id, t->title);
 	if (n)
-		write_rows(out, verdict, t, 0, ROWS_OPEN);
-	else
+		write_rows(out, t, rows, open);
+	else if (t->none)
 		markup_printf(out, "<p>%s</p>\n", t->none);
-	if (n > ROWS_OPEN) {
-		markup_printf(out, "<details><summary>%zu more</summary>\n", n - ROWS_OPEN);
-		write_rows(out, verdict, t, ROWS_OPEN, ROWS_MAX - ROWS_OPEN);
+	if (shown > open) {
+		markup_printf(out, "<details><summary>%zu more</summary>\n", n - open);
+		write_rows(out, t, rows + open, shown - open);
+		if (n > shown)
+			markup_printf(
+			    out, "<p class=\"dim\">verdict.json has %zu more.</p>\n", n - shown);
 		fputs("</details>\n", out);
 	}
-	if (n > ROWS_MAX)
-		markup_printf(out, "<p class=\"dim\">%d of %zu rows; verdict.json has all.</p>\n",
-		    ROWS_MAX, n);
-	fputs("</section>\n", out);
+	if (n || t->none)
+		fputs("</section>\n", out);
+	free(rows);
 }
 
 /* --- the run --- */

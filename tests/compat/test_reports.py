@@ -223,6 +223,15 @@ def test_markdown_is_well_formed(name):
     assert [lang for lang, _ in fenced] == (["mermaid"] if verdict(name)["deaths"] else []) + [""]
 
 
+@pytest.mark.parametrize("form", ["markdown", "text", "html"])
+def test_all_expectations_are_shown_and_the_worst_deaths_first(form):
+    text = render("huge", form)
+    for n in range(1, 61):
+        assert re.search(rf"detect(\\)?_within={n}s\b", text), n
+    deaths = text[text.index("Deaths: predicted"):]
+    assert re.search("later|within", re.sub("keepalive.*?,|title", "", deaths))[0] == "later"
+
+
 def test_markdown_says_all():
     text = render("storm", "markdown")
     for word in ("## ❌ fail", "| ❌ fail | no\\_zombies=yes |", "⚠️ vacuous", "| 8 of 40 |",

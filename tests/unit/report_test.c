@@ -65,7 +65,7 @@ START_TEST(markup_prints)
 	char *buf;
 	size_t size;
 	FILE *out = open_memstream(&buf, &size);
-	const char *none = NULL;
+	const char *volatile none = NULL; /* as a compiler cannot know */
 
 	markup_printf(
 	    out, "<a b=\"%s\">%d%% %.2f %lld %zu</a>%s", "\"<%s>", -3, 1.5, -7LL, (size_t)9, none);
