@@ -383,6 +383,7 @@ LOOK = """(() => {
 
 
 @needs_browser
+@pytest.mark.timeout(200)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_in_a_browser(name, pages):
     backgrounds = set()
@@ -401,6 +402,7 @@ def test_the_page_in_a_browser(name, pages):
 
 
 @needs_browser
+@pytest.mark.timeout(200)
 def test_pictures_show_what_the_verdict_says(pages):
     """As many lanes, dots and bars as there are sessions, clients and deaths; each in its place."""
     with browser.Browser() as b:
