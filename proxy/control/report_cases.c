@@ -67,6 +67,13 @@ static bool add_expectations(const json_t *verdict, struct report_cases *c)
 	return true;
 }
 
+static double seconds_of(const json_t *step)
+{
+	int64_t began_ns = part_int(step, "began_ns", 0);
+
+	return (double)(part_int(step, "ended_ns", began_ns) - began_ns) / 1e9;
+}
+
 static bool add_steps(const json_t *verdict, struct report_cases *c)
 {
 	const char *file = part_text(part_scenario(verdict), "file");
@@ -83,10 +90,7 @@ static bool add_steps(const json_t *verdict, struct report_cases *c)
 		one->message = part_text(step, "message");
 		one->file = file;
 		one->line = part_int(step, "line", 0);
-		if (part_has(step, "began_ns") && part_has(step, "ended_ns"))
-			one->seconds = (double)(part_int(step, "ended_ns", 0) -
-						part_int(step, "began_ns", 0)) /
-				       1e9;
+		one->seconds = seconds_of(step);
 		one->source = step;
 	}
 	return true;

@@ -14,7 +14,7 @@ static const struct sight {
 	const char *words;
 } sights[] = {
 	{ "syn", STORY_ARROW, STORY_CLIENT, STORY_RELAY, "SYN" },
-	{ "open", STORY_ARROW, STORY_CLIENT, STORY_RELAY, "accepted" },
+	{ "open", STORY_ARROW, STORY_RELAY, STORY_CLIENT, "accepted" },
 	{ "connected", STORY_ARROW, STORY_RELAY, STORY_CLIENT, "connected" },
 	{ "data", STORY_BOTH, STORY_CLIENT, STORY_RELAY, "data" },
 	{ "silence", STORY_BAND, STORY_CLIENT, STORY_SERVER, "the fault strikes" },
