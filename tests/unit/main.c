@@ -60,7 +60,8 @@
 	X(scenario) \
 	X(journal) \
 	X(await) \
-	X(player)
+	X(player) \
+	X(report)
 
 /* clang-format on */
 
