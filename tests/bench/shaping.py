@@ -87,7 +87,7 @@ class Delay:
 
 # Fourth moment by the square of the second. Pareto's is that of 1/cbrt(1 - p), cut as
 # proxy/base/distribution.c cuts it.
-KURTOSIS = {"uniform": 1.8, "normal": 3.0, "pareto": 29.0}
+KURTOSIS = {"uniform": 1.8, "normal": 3.0, "pareto": 5.356}
 SD_BY_JITTER = {"uniform": 1 / math.sqrt(3), "normal": 1.0, "pareto": 1.0}
 
 
@@ -99,7 +99,7 @@ class Distribution:
     2 % is asked of 10,000 samples, but a sample has an error of its own: the mean's is
     sd / sqrt(n), the sd's sd * sqrt((kurtosis - 1) / 4n), both larger where successive samples are
     alike (an autoregressive series of order 1). Where three times that is more than 2 %, it is what
-    is allowed: a right distribution has to pass, too. It is so for pareto, whose kurtosis is 29."""
+    is allowed: a right distribution has to pass, too."""
     name: str
     distribution: str
     correlation: float

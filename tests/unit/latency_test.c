@@ -10,16 +10,16 @@
 
 Suite *latency_suite(void);
 
-#define SAMPLES 100000
+#define SAMPLES 1000000
 
 struct moments {
-	double mean, sd, least, most;
+	double mean, sd, kurtosis, least, most;
 };
 
 static struct moments measure(enum distribution d, double correlation, double *lag1)
 {
 	struct moments m = { .least = 1e9, .most = -1e9 };
-	double sum = 0, squares = 0, products = 0, before = 0, g = 0;
+	double sum = 0, squares = 0, cubes = 0, fourths = 0, products = 0, before = 0, g = 0;
 
 	for (uint64_t n = 0; n < SAMPLES; n++) {
 		double fresh =
@@ -29,6 +29,8 @@ static struct moments measure(enum distribution d, double correlation, double *l
 		double x = distribution_shape(d, g);
 		sum += x;
 		squares += x * x;
+		cubes += x * x * x;
+		fourths += x * x * x * x;
 		products += x * before;
 		before = x;
 		m.least = x < m.least ? x : m.least;
@@ -36,17 +38,19 @@ static struct moments measure(enum distribution d, double correlation, double *l
 	}
 	m.mean = sum / SAMPLES;
 	m.sd = sqrt(squares / SAMPLES - m.mean * m.mean);
+	m.kurtosis = (fourths - 4 * m.mean * cubes + 6 * m.mean * m.mean * squares) / SAMPLES;
+	m.kurtosis = (m.kurtosis - 3 * pow(m.mean, 4)) / pow(m.sd, 4);
 	*lag1 = (products / SAMPLES - m.mean * m.mean) / (m.sd * m.sd);
 	return m;
 }
 
 static const struct {
 	enum distribution d;
-	double sd, least, most;
+	double sd, kurtosis, least, most;
 } shapes[] = {
-	{ DISTRIBUTION_UNIFORM, 0.57735, -1, 1 },
-	{ DISTRIBUTION_NORMAL, 1, -6, 6 },
-	{ DISTRIBUTION_PARETO, 1, -0.7, 12.2 },
+	{ DISTRIBUTION_UNIFORM, 0.57735, 1.8, -1, 1 },
+	{ DISTRIBUTION_NORMAL, 1, 3, -6, 6 },
+	{ DISTRIBUTION_PARETO, 1, 5.356, -0.96692, 4 },
 };
 
 START_TEST(shape_has_its_moments)
@@ -54,10 +58,11 @@ START_TEST(shape_has_its_moments)
 	static const double correlations[] = { 0, 0.5, 0.9 };
 	double correlation = correlations[_i / 3], lag1;
 	struct moments m = measure(shapes[_i % 3].d, correlation, &lag1);
-	double slack = 0.02 / sqrt(1 - correlation);
+	double slack = 0.003 / sqrt(1 - correlation);
 
 	ck_assert_double_eq_tol(m.mean, 0, slack);
 	ck_assert_double_eq_tol(m.sd, shapes[_i % 3].sd, slack);
+	ck_assert_double_eq_tol(m.kurtosis, shapes[_i % 3].kurtosis, 20 * slack);
 	ck_assert_double_ge(m.least, shapes[_i % 3].least);
 	ck_assert_double_le(m.most, shapes[_i % 3].most);
 	if (shapes[_i % 3].d == DISTRIBUTION_NORMAL)
