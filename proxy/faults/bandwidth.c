@@ -7,9 +7,12 @@
 #include "base/mono.h"
 #include "faults/stream.h"
 
-/* The least that is worth a wake-up: 5 ms of the line's time, but no more than this. */
-#define QUANTUM_NS  (5 * NS_PER_MS)
-#define QUANTUM_MAX (256 << 10)
+/* The least that is worth a wake-up: 5 ms of the line's time; of a slow line a segment, as on a
+ * real one, but no more than 50 ms of its time. */
+#define QUANTUM_NS      (5 * NS_PER_MS)
+#define QUANTUM_MAX     (256 << 10)
+#define QUANTUM_SLOW_NS (50 * NS_PER_MS)
+#define QUANTUM_SEGMENT 1448
 
 struct bandwidth_params {
 	int direction;
@@ -40,7 +43,12 @@ static int64_t takes_ns(uint64_t bytes, uint64_t rate)
 static uint64_t least_worth(const struct stage *st, uint64_t rate)
 {
 	uint64_t quantum = rate / (uint64_t)(NS_PER_S / QUANTUM_NS);
+	uint64_t slow = rate / (uint64_t)(NS_PER_S / QUANTUM_SLOW_NS);
 
+	if (slow > QUANTUM_SEGMENT)
+		slow = QUANTUM_SEGMENT;
+	if (quantum < slow)
+		quantum = slow;
 	if (quantum > QUANTUM_MAX)
 		quantum = QUANTUM_MAX;
 	if (quantum > st->in_bytes)
