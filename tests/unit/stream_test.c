@@ -234,6 +234,63 @@ START_TEST(update_of_toxicity_chooses_again)
 }
 END_TEST
 
+static bool is_shaped(const struct fake_target *x)
+{
+	return x->target.streams[FLOW_DOWNSTREAM];
+}
+
+/* Each by its own trigger; t is older than the fault, and so in no count. */
+START_TEST(update_of_toxicity_chooses_those_with_triggers)
+{
+	static const struct {
+		const char *triggers;
+		bool old, first, second;
+	} rows[] = {
+		{ "first=1", false, true, false },
+		{ "nth=2", false, false, true },
+		{ "every=1", false, true, true },
+		{ "after_bytes=5", true, true, false },
+		{ "after_bytes=5 every=1", false, true, false },
+		{ "after_idle=1h", false, false, false },
+	};
+	struct fake_target *first, *second;
+	char none[128], all[128];
+	struct fault *f;
+
+	snprintf(none, sizeof(none), "latency latency=1s toxicity=0 %s", rows[_i].triggers);
+	snprintf(all, sizeof(all), "latency latency=1s %s", rows[_i].triggers);
+	f = fake_arm(w, none);
+	first = fake_open((struct fake_door *)t->target.door, "10.0.0.2");
+	second = fake_open((struct fake_door *)t->target.door, "10.0.0.3");
+	fake_carry(t, FLOW_DOWNSTREAM, 9);
+	fake_carry(first, FLOW_DOWNSTREAM, 9);
+	ck_assert(!is_shaped(t) && !is_shaped(first) && !is_shaped(second));
+	ck_assert(update(f, all));
+	ck_assert_int_eq(is_shaped(t), rows[_i].old);
+	ck_assert_int_eq(is_shaped(first), rows[_i].first);
+	ck_assert_int_eq(is_shaped(second), rows[_i].second);
+	fake_carry(second, FLOW_DOWNSTREAM, 9);
+	ck_assert_int_eq(is_shaped(second), rows[_i].second || strstr(all, "bytes"));
+	fake_until(w, 4000);
+	ck_assert(strstr(all, "idle") ? is_shaped(t) : is_shaped(t) == rows[_i].old);
+	ck_assert(update(f, none));
+	ck_assert(!is_shaped(t) && !is_shaped(first) && !is_shaped(second));
+}
+END_TEST
+
+START_TEST(update_strikes_nobody_twice)
+{
+	struct fault *f = fake_arm(w, "latency latency=1s first=1 duration=1s");
+	struct fake_target *first = fake_open((struct fake_door *)t->target.door, "10.0.0.2");
+
+	ck_assert(is_shaped(first));
+	fake_until(w, 2);
+	ck_assert(!is_shaped(first));
+	ck_assert(update(f, "latency latency=2s first=1 duration=1s"));
+	ck_assert(!is_shaped(first));
+}
+END_TEST
+
 START_TEST(other_changes_are_no_update)
 {
 	struct fault *f = fake_arm(w, "latency latency=10s"), *loss = fake_arm(w, "power_loss");
@@ -388,6 +445,8 @@ Suite *stream_suite(void)
 	tcase_add_test(c, update_changes_the_direction);
 	tcase_add_test(c, update_changes_the_direction_that_triggers);
 	tcase_add_test(c, update_of_toxicity_chooses_again);
+	tcase_add_loop_test(c, update_of_toxicity_chooses_those_with_triggers, 0, 6);
+	tcase_add_test(c, update_strikes_nobody_twice);
 	tcase_add_test(c, other_changes_are_no_update);
 	tcase_add_test(c, parts_leave_a_pipe_in_order);
 	tcase_add_test(c, bytes_that_are_looked_at_leave_the_pipe);
