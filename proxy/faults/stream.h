@@ -94,6 +94,8 @@ bool stage_is_blocked(struct stage *st);
 void stage_strike(struct stage *st);
 /* or once all that was passed before has been taken by the sink. */
 void stage_strike_behind(struct stage *st, int64_t at_ns);
+/* The same at the end of a flow's bytes, which ends here. False: nothing is on its way there. */
+bool stream_strike_behind(struct stream *s, struct run *r, int64_t now_ns);
 
 /* --- for the engine --- */
 
