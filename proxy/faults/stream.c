@@ -339,6 +339,9 @@ static void forget_run(struct stream *s, const struct run *r)
 	TAILQ_FOREACH (st, &s->stages, in_stream)
 		st->in_chunks -= forget_strikes(s, &st->in, r);
 	forget_strikes(s, &s->out, r);
+	if (s->blocked)
+		wake_blocked(s); /* by what was forgotten, perhaps */
+	stream_schedule(s);
 }
 
 static void stage_remove(struct run *r, enum flow flow)
@@ -358,7 +361,6 @@ static void stage_remove(struct run *r, enum flow flow)
 	s->looked_at = false; /* whoever is left and looks says so again */
 	free(st);
 	forget_run(s, r);
-	stream_schedule(s);
 }
 
 bool stream_attach(struct run *r)
@@ -511,6 +513,17 @@ void stream_run(struct stream *s, int64_t now_ns)
 	}
 }
 
+/* The first of `out` has left. */
+static void out_left(struct stream *s, struct chunk *c)
+{
+	STAILQ_REMOVE_HEAD(&s->out, next);
+	stream_drop(s, c);
+	if (s->blocked && STAILQ_EMPTY(&s->out)) {
+		wake_blocked(s);
+		stream_schedule(s);
+	}
+}
+
 struct chunk *stream_first(struct stream *s)
 {
 	struct chunk *c;
@@ -518,8 +531,7 @@ struct chunk *stream_first(struct stream *s)
 	while ((c = STAILQ_FIRST(&s->out)) && c->kind == CHUNK_STRIKE) {
 		struct run *r = c->run;
 
-		STAILQ_REMOVE_HEAD(&s->out, next);
-		stream_drop(s, c);
+		out_left(s, c);
 		run_strike(r);
 		if (s->target->over)
 			return NULL;
@@ -539,12 +551,7 @@ void stream_taken(struct stream *s, size_t n)
 		count(s, -(int64_t)n);
 		return;
 	}
-	STAILQ_REMOVE_HEAD(&s->out, next);
-	stream_drop(s, c);
-	if (s->blocked && STAILQ_EMPTY(&s->out)) {
-		wake_blocked(s);
-		stream_schedule(s);
-	}
+	out_left(s, c);
 }
 
 bool stream_is_done(const struct stream *s)

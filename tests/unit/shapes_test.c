@@ -418,6 +418,28 @@ START_TEST(limit_hang_lifted_loses_nothing)
 }
 END_TEST
 
+/* Whoever waits for what is behind it is not forgotten when that was a strike alone. */
+START_TEST(limit_wakes_who_waited_for_its_strike)
+{
+	struct fault *f;
+	char arm[64];
+
+	w->engine.buffer_total = 1;
+	fake_arm(w, cutters[_i]);
+	snprintf(arm, sizeof(arm), "limit_data bytes=3 then=hang%s", _i % 2 ? "" : " duration=1h");
+	f = fake_arm(w, arm);
+	SEND(DOWNSTREAM, "abcdefgh");
+	SEND(DOWNSTREAM, NULL);
+	fake_until(w, 5);
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3);
+	if (_i % 2)
+		fake_lift(w, f);
+	fake_until(w, 2 * 3600);
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 8);
+	ck_assert_ptr_nonnull(strstr(fake_got(t, FLOW_DOWNSTREAM), ":FIN"));
+}
+END_TEST
+
 START_TEST(limit_update_keeps_the_count)
 {
 	struct fault *f = fake_arm(w, "limit_data bytes=100");
@@ -1112,6 +1134,7 @@ static void add_limit(TCase *c)
 	ADD(limit_waits_for_a_full_sink);
 	ADD(limit_lifted_on_its_way_ends_nothing);
 	ADD(limit_hang_lifted_loses_nothing);
+	tcase_add_loop_test(c, limit_wakes_who_waited_for_its_strike, 0, 4);
 	ADD(limit_update_keeps_the_count);
 	ADD(limit_each_direction_by_itself);
 	ADD(limit_needs_the_wire_for_silence_alone);
