@@ -20,8 +20,7 @@ struct bandwidth_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes: both (each direction has the whole rate), "
-				      "upstream (the client's) or downstream (the server's)"),
+	STREAM_DIRECTION("bytes (each direction has the whole rate)"),
 	{ .key = "rate",
 	    .kind = FIELD_RATE,
 	    .offset = offsetof(struct bandwidth_params, rate),
@@ -96,10 +95,6 @@ const struct fault_ops fault_bandwidth = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = pump,
+	STREAM_OPS(pump),
 	.stage_bytes = sizeof(struct state),
 };
