@@ -1,29 +1,10 @@
 #include "base/mono.h"
-#include "fake_target.h"
-#include "faults/stream.h"
+#include "shape_rig.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 Suite *bandwidth_suite(void);
-
-static struct fake_world *w;
-static struct fake_target *t;
-
-static void setup(void)
-{
-	struct fake_door *door;
-
-	w = fake_world_new();
-	door = fake_door(w, "a", NULL);
-	fake_door_add(door);
-	t = fake_open(door, "10.0.0.1");
-}
-
-static void teardown(void)
-{
-	fake_world_free(w);
-}
 
 START_TEST(short_message_takes_its_own_time)
 {
@@ -68,11 +49,10 @@ END_TEST
 /* And cheap: 20 pieces a second. */
 START_TEST(slow_line_is_smooth)
 {
-	char text[1001], *got;
+	const char *text = shape_xs(1000);
+	char *got;
 	int words = 0;
 
-	memset(text, 'x', 1000);
-	text[1000] = 0;
 	fake_arm(w, "bandwidth rate=1KB/s");
 	fake_send(t, FLOW_DOWNSTREAM, text);
 	fake_until(w, 0.49);
@@ -152,7 +132,7 @@ Suite *bandwidth_suite(void)
 	Suite *s = suite_create("bandwidth");
 	TCase *c = tcase_create("all");
 
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, shape_setup, shape_teardown);
 	tcase_add_test(c, short_message_takes_its_own_time);
 	tcase_add_test(c, idle_line_saves_nothing_up);
 	tcase_add_test(c, lateness_of_our_own_is_caught_up);

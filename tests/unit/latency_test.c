@@ -1,8 +1,7 @@
 #include "base/distribution.h"
 #include "base/mono.h"
 #include "base/rng.h"
-#include "fake_target.h"
-#include "faults/stream.h"
+#include "shape_rig.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -72,24 +71,6 @@ START_TEST(shape_has_its_moments)
 }
 END_TEST
 
-static struct fake_world *w;
-static struct fake_target *t;
-
-static void setup(void)
-{
-	struct fake_door *door;
-
-	w = fake_world_new();
-	door = fake_door(w, "a", NULL);
-	fake_door_add(door);
-	t = fake_open(door, "10.0.0.1");
-}
-
-static void teardown(void)
-{
-	fake_world_free(w);
-}
-
 START_TEST(own_arrival_counts)
 {
 	fake_arm(w, "latency latency=100ms");
@@ -142,12 +123,10 @@ START_TEST(seed_repeats_it)
 
 	fake_arm(w, "latency latency=50ms jitter=20ms distribution=normal");
 	run_jitter(first, sizeof(first));
-	teardown();
-	setup();
+	shape_again();
 	fake_arm(w, "latency latency=50ms jitter=20ms distribution=normal");
 	run_jitter(second, sizeof(second));
-	teardown();
-	setup();
+	shape_again();
 	w->engine.seed = 43;
 	fake_arm(w, "latency latency=50ms jitter=20ms distribution=normal");
 	run_jitter(third, sizeof(third));
@@ -176,7 +155,7 @@ Suite *latency_suite(void)
 	tcase_add_loop_test(c, shape_has_its_moments, 0, 9);
 	suite_add_tcase(s, c);
 	c = tcase_create("fault");
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, shape_setup, shape_teardown);
 	tcase_add_test(c, own_arrival_counts);
 	tcase_add_test(c, jitter_keeps_the_order);
 	tcase_add_test(c, seed_repeats_it);
