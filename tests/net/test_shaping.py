@@ -89,7 +89,7 @@ def test_bandwidth_over_time(world, rate, size):
     begin = time.monotonic()
     rest = client.recv(size - 1)
     assert len(first + rest) == size
-    assert 0.47 <= time.monotonic() - begin < 1.5
+    assert 0.44 <= time.monotonic() - begin < 1.5  # without the first piece: 50 ms at 10 KB/s
     pour.join()
 
 
