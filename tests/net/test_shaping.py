@@ -84,12 +84,10 @@ def test_latency_does_not_limit_the_number_under_way(world):
 @ONCE
 def test_bandwidth_over_time(world, rate, size):
     client, far = shaped(world, "bandwidth", talk=False, rate=rate)
-    pour = Pour(far.sock, size, "seed", shut=False)
-    first = client.recv(1)
     begin = time.monotonic()
-    rest = client.recv(size - 1)
-    assert len(first + rest) == size
-    assert 0.44 <= time.monotonic() - begin < 1.5  # without the first piece: 50 ms at 10 KB/s
+    pour = Pour(far.sock, size, "seed", shut=False)
+    assert len(client.recv(size)) == size
+    assert 0.499 <= time.monotonic() - begin < 1.5
     pour.join()
 
 
