@@ -145,7 +145,7 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 				&c->relay->engine, wanted->faults[f], &door, why, sizeof(why)))
 				continue;
 			c->why = (struct control_why){ .what = WHY_WIRE };
-			conf_errors_add(errors, "fault %s: %s", wanted->faults[f]->name, why);
+			conf_errors_add_fault(errors, wanted->faults[f], why);
 			if (timeline_wants(c->timeline, EVENT_FAULT_REFUSED))
 				timeline_record(c->timeline, EVENT_FAULT_REFUSED,
 				    json_pack("{s:s, s:s, s:s}", "fault", wanted->faults[f]->name,

@@ -27,10 +27,10 @@ struct timer {
 enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_UP, FAULT_TAIL, FAULT_OVER };
 extern const char *const fault_state_names[]; /* "waiting", "active", "up", "booting", "over" */
 
-/* Sessions that came to a door while the fault was armed. */
+/* The first session that came to a door while the fault was armed: its number there. */
 struct tally {
 	const struct door *door;
-	uint64_t sessions;
+	uint64_t first;
 };
 
 /* Of a flap: faults/flap.h. */

@@ -21,8 +21,25 @@ static bool can_update(const struct fault *f, const struct fault_spec *s)
 	return true;
 }
 
+/* Each waits for its own trigger (tune_again()), as if it had been chosen when it was opened. Who
+ * had been is not asked again: its window may be over. */
+static void enlist_triggered(struct fault *f, double old_toxicity)
+{
+	struct door *d;
+	struct target *t;
+
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine) {
+		if (!fault_spec_covers(f->spec, d->spec))
+			continue;
+		TAILQ_FOREACH (t, &d->targets, in_door)
+			if (!t->over && !fault_draws(f, old_toxicity, t) && fault_turn(f, t) &&
+			    fault_chooses(f, t))
+				run_new(f, t);
+	}
+}
+
 /* Who is chosen by the new toxicity and was not by the old one, and the other way round. */
-static void choose_again(struct fault *f, int64_t now_ns)
+static void choose_again(struct fault *f, double old_toxicity, int64_t now_ns)
 {
 	struct run *r, *next;
 
@@ -31,6 +48,8 @@ static void choose_again(struct fault *f, int64_t now_ns)
 		if (!fault_chooses(f, r->target))
 			run_lift(r);
 	}
+	if (fault_has_triggers(f->spec))
+		enlist_triggered(f, old_toxicity);
 	if (f->state != FAULT_ACTIVE || fault_has_triggers(f->spec))
 		return;
 	fault_enlist(f);
@@ -67,7 +86,7 @@ bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s
 		return false;
 	f->spec = copy;
 	f->act = *copy; /* those that repeat another type shape nothing */
-	choose_again(f, now_ns);
+	choose_again(f, old->toxicity, now_ns);
 	tune_again(f, now_ns);
 	fault_spec_free(old);
 	fault_tell(f, EVENT_FAULT_UPDATED, NULL, now_ns);

@@ -79,6 +79,13 @@ static struct subject subject_fault(const struct fault_spec *f)
 	return s;
 }
 
+void conf_errors_add_fault(struct conf_errors *e, const struct fault_spec *f, const char *message)
+{
+	struct subject s = subject_fault(f);
+
+	conf_error_at(e, &s.where, *s.title ? s.title : NULL, NULL, "%s", message);
+}
+
 __attribute__((format(printf, 4, 5))) static void fail(
     const struct check *k, const struct subject *s, const char *key, const char *fmt, ...)
 {

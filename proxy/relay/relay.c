@@ -22,6 +22,7 @@ void relay_reap(struct relay *r)
 	}
 	if (r->idle && !relay_live_sessions(r))
 		r->idle(r->idle_arg);
+	relay_schedule(r); /* who has gone may have made room for others */
 }
 
 #define KEPT_MAX  128

@@ -236,6 +236,23 @@ START_TEST(a_new_upstream_ends_the_sessions)
 }
 END_TEST
 
+/* Nobody else is there whose event would let the next one in. */
+START_TEST(a_new_upstream_makes_room)
+{
+	int fd;
+
+	apply(A B "[fault f]\ntype=max_connections\nlimit=1\nproxy=a\n");
+	fd = stage_client_of("a");
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_REFUSE);
+	ck_assert(
+	    control_edit(&stage.control, &e, redirect, (void *)(uintptr_t) "builtin:discard"));
+	for (int i = 0; i < 20000 && proxy_door(stage_find("a"))->gate != GATE_OPEN; i++)
+		stage_turns(1);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_OPEN);
+	close(fd);
+}
+END_TEST
+
 static bool remove_from_a(struct edit *edit, struct config *draft, void *arg)
 {
 	struct proxy_spec *p = config_find_proxy(draft, "a");
@@ -370,6 +387,7 @@ Suite *edit_suite(void)
 	tcase_add_test(t, enabling_can_fail);
 	tcase_add_test(t, faults_outlive_a_disabled_proxy);
 	tcase_add_test(t, a_new_upstream_ends_the_sessions);
+	tcase_add_test(t, a_new_upstream_makes_room);
 	tcase_add_loop_test(
 	    t, faults_of_several_proxies_lose_one, 0, sizeof(scopes) / sizeof(*scopes));
 	tcase_add_loop_test(t, faults_of_a_proxy_that_goes, 0, sizeof(scopes) / sizeof(*scopes));

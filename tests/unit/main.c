@@ -37,6 +37,9 @@
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(slicer) \
+	X(limit) \
+	X(fin_race) \
 	X(shapes) \
 	X(runs) \
 	X(sieve) \
