@@ -1,6 +1,7 @@
 /* When a struck session is asked how it stands, and when it is told: engine.witness. */
 #include "base/mono.h"
 #include "fake_target.h"
+#include "faults/run.h"
 #include <check.h>
 #include <string.h>
 
@@ -115,6 +116,25 @@ START_TEST(what_shapes_or_drops_a_little_is_no_death)
 }
 END_TEST
 
+/* What is unread is gone with the socket. */
+START_TEST(a_burial_asks_before)
+{
+	struct run *r;
+
+	one_session();
+	strike("power_loss");
+	r = LIST_FIRST(&first->target.runs);
+	strike_begins(r);
+	run_bury(r, LEG_CLIENT);
+	strike_over(r);
+	ck_assert_str_eq(fake_calls(w), "1 look; 1.client bury; 1 struck=f1/server");
+	strike_begins(r);
+	strike_over(r); /* nothing of it was a death */
+	run_bury(r, LEG_CLIENT);
+	ck_assert_str_eq(fake_calls(w), "1.client bury");
+}
+END_TEST
+
 START_TEST(what_undoes_a_death_is_none)
 {
 	struct fault *f = fake_arm(w, "power_loss");
@@ -159,6 +179,7 @@ Suite *strike_suite(void)
 	tcase_add_test(t, a_trigger_tells_of_its_own_session);
 	tcase_add_test(t, one_that_is_opened_meanwhile_is_struck);
 	tcase_add_test(t, what_shapes_or_drops_a_little_is_no_death);
+	tcase_add_test(t, a_burial_asks_before);
 	tcase_add_test(t, what_undoes_a_death_is_none);
 	tcase_add_test(t, a_strike_of_a_shaping_fault_is_told_when_it_ends_something);
 	tcase_add_test(t, nobody_is_asked_when_nobody_wants_to_know);
