@@ -296,7 +296,7 @@ def test_an_application_that_gives_up_a_hung_one(world, leg, what):
     assert (told["leg"], told["what"], told["seen_by"]) == (leg, what, "state")
     d.lift()
     d.wait_event("session.peer" if what == "fin" else "session.closed")
-    assert len(d.events("session.peer", leg=leg)) == 1, "told once, though it is read now"
+    assert len(d.events("session.peer", leg=leg, what=what)) == 1, "told once, though it is read now"
 
 
 @ONE
