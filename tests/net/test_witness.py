@@ -5,15 +5,20 @@ import socket
 import time
 
 import pytest
-from conftest import Variant, namespaces, only, variants
+from conftest import Variant, namespaces, only
 from peer import Server, connect, observe, wait_until
 
 # Each family once with root and once with nobody, the two relays by turns.
 BOTH = only([Variant("v4", "splice", "exact"), Variant("v6", "copy", "nobody"),
              Variant("v6", "splice", "exact"), Variant("v4", "copy", "nobody")])
-SEGMENTS = only([Variant("v4", "splice", "exact"), Variant("v6", "copy", "exact"),
-                 Variant("v4", "copy", "raw")])
 ONE = only([Variant("v4", "splice", "exact"), Variant("v4", "copy", "nobody")])
+
+
+def segments(test):
+    """Only with CAP_NET_RAW."""
+    return namespaces(only([Variant("v4", "splice", "exact"), Variant("v6", "copy", "exact"),
+                            Variant("v4", "copy", "raw")])(test))
+
 
 MOMENT = 0.05  # what moved no longer ago than this moves still
 BIG = 64 << 20  # more than all the buffers on the way hold
@@ -245,7 +250,7 @@ def test_an_application_that_ends_a_living_session(world, leg, what):
         "leg": leg, "what": what, "seen_by": "bytes", "proxy": "proxy"}
 
 
-@SEGMENTS
+@segments
 @pytest.mark.parametrize("what", END)
 def test_a_client_that_gives_up_a_dead_host(world, what):
     d = serve(world)
@@ -261,7 +266,7 @@ def test_a_client_that_gives_up_a_dead_host(world, what):
     assert not d.events("session.peer", session=session_of(d, other))
 
 
-@SEGMENTS
+@segments
 @pytest.mark.parametrize("what", END)
 def test_a_server_that_gives_up_a_dead_client(world, what):
     d = serve(world)
@@ -313,11 +318,10 @@ def test_what_a_fault_ends_no_application_has_ended(world):
 # --- client.syn ---
 
 
-@SEGMENTS
+@segments
 def test_attempts_against_a_silent_address(world):
     """Each connect(2) once, and its retransmissions as such."""
     d = serve(world)
-    world.lab.client.sysctl(tcp_syn_linear_timeouts=0)
     d.strike("power_loss")
     capture = world.capture()
     peers = [world.start_connect() for _ in range(5)]
@@ -331,7 +335,7 @@ def test_attempts_against_a_silent_address(world):
     assert {e["proxy"] for e in d.events("client.syn")} == {"proxy"}
 
 
-@SEGMENTS
+@segments
 def test_attempts_against_a_refusing_address(world):
     d = serve(world)
     d.strike("process_crash")
@@ -344,7 +348,7 @@ def test_attempts_against_a_refusing_address(world):
     assert len(d.events("client.syn")) == 20
 
 
-@SEGMENTS
+@segments
 def test_another_attempt_from_the_same_port_is_another(world):
     d = serve(world)
     d.strike("process_crash")
@@ -363,7 +367,7 @@ def test_another_attempt_from_the_same_port_is_another(world):
     assert [(e["client"], e["retransmission"]) for e in told] == [(name, False)] * 2
 
 
-@SEGMENTS
+@segments
 def test_answered_attempts_are_told_and_our_own_are_not(world):
     """Those that fill the accept queue are deadpeer's own, and who connects to another port of the
     host is no client of ours."""
@@ -376,6 +380,21 @@ def test_answered_attempts_are_told_and_our_own_are_not(world):
     d.strike("accept_queue_full")
     rest()
     assert len(d.events("client.syn")) == 1
+
+
+@only([Variant("v4", "splice", "exact"), Variant("v6", "copy", "exact")])
+def test_an_address_that_is_every_address(world):
+    """A listener at [::] has IPv4 clients, too: both are named as session.opened names them."""
+    d = serve(world, proxy={"listen": ":0"})
+    address = world.host_addr, d.address()[1]
+    client = world.keep(connect(world.lab.client, world.family, address))
+    d.wait_event("client.syn", client=of(client), retransmission=False)
+    number = session_of(d, client)
+    world.keep(world.server.accept())
+    d.strike("power_loss")
+    client.abort()
+    told = d.wait_event("session.peer", session=number)
+    assert (told["leg"], told["what"], told["seen_by"]) == ("client", "rst", "segment")
 
 
 # --- what was lost ---
