@@ -6,6 +6,7 @@
 #include "control/draft.h"
 #include "faults/facts.h"
 #include "model/field_json.h"
+#include "model/spec_json.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,7 @@ static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bo
 	const char *key;
 	json_t *value;
 
+	spec_json_preset(f, o);
 	json_object_foreach((json_t *)(uintptr_t)o, key, value)
 	{
 		const struct field *own = field_find(f->type->params, key);
@@ -156,6 +158,9 @@ static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bo
 		if (!ok)
 			return false;
 	}
+	if (is_new && !json_object_get(o, "side")) /* a key may have named the type that acts */
+		f->side = fault_spec_side_initial(f);
+	spec_json_side(f, o);
 	return true;
 }
 

@@ -152,6 +152,43 @@ def test_life_of_a_fault(v1):
     assert v1.get("/proxies/p")["faults"] == []
 
 
+def test_a_preset_is_that_of_the_file_and_of_the_toxic(v1, api, tmp_path):
+    """One vocabulary: its values hold for the keys that are not given, however it came."""
+    v1.proxy()
+    keys = ["preset", "after", "mode", "keepalive_counts"]
+    for given in ({"preset": "aws-nlb"}, {"preset": "kafka-broker", "mode": "drop"}):
+        made = v1.fault("idle_timeout", name="mine", **given)["values"]
+        toxic = api.toxic("p", "idle_timeout", attributes=given)["name"]
+        file = "[proxy p]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n[fault f]\n" \
+               "type = idle_timeout\nproxy = p\n" + "".join(f"{k} = {x}\n" for k, x in given.items())
+        (tmp_path / "f.ini").write_text(file)
+        other = Deadpeer(tmp_path, "-c", f"{tmp_path}/f.ini")
+        other.folder = str(tmp_path / "other")
+        (tmp_path / "other").mkdir(exist_ok=True)
+        other.arguments[3] = other.path("ports")
+        other.arguments[5] = other.path("events")
+        in_file = V1(other.start().api).get("/faults/f")["values"]
+        assert other.stop() == 0
+        in_toxic, = [f["values"] for f in v1.get("/faults")["faults"] if f.get("toxic")]
+        assert {k: made[k] for k in keys} == {k: in_file[k] for k in keys}
+        assert {k: made[k] for k in keys} == {k: in_toxic[k] for k in keys}
+        changed = v1.patch("/faults/mine", {"preset": "aws-alb"})["values"]
+        assert [changed[k] for k in keys] == ["aws-alb", "1m", "fin", "no"]
+        v1.delete("/faults/mine")
+        api.delete(f"/proxies/p/toxics/{toxic}")
+
+
+def test_a_fault_that_repeats_another_type_has_its_sides(v1):
+    v1.proxy()
+    flap, = [t for t in v1.get("/fault-types")["types"] if t["type"] == "flap"]
+    inner, = [p["choices"] for p in flap["params"] if p["key"] == "fault"]
+    for type_ in inner:
+        sides, = [t["sides"] for t in v1.get("/fault-types")["types"] if t["type"] == type_]
+        assert v1.fault("flap", fault=type_, name=type_, delay="1h")["side"] == sides[0]
+        v1.fault("flap", name=f"{type_}-again", delay="1h")
+        assert v1.patch(f"/faults/{type_}-again", {"fault": type_})["side"] in sides
+
+
 def test_names_states_and_scopes(v1):
     v1.proxy()
     v1.proxy("q")
