@@ -112,6 +112,10 @@ void native_partitions_create(struct call *c);
 
 extern const struct field native_config_query[];
 
+/* config: the one that holds, or a copy of it with other names. NULL: no memory. */
+json_t *native_config_json(const struct control *c, const struct config *config);
+void native_config_ini(struct call *c); /* native_ini.c */
+
 void native_config(struct call *c);
 void native_reload(struct call *c);
 
