@@ -125,14 +125,15 @@ void native_reload(struct call *c)
 	struct control *control = c->control;
 	struct conf_errors errors = { 0 };
 
-	if (timeline_wants(control->timeline, EVENT_API_CHANGED))
-		timeline_record(control->timeline, EVENT_API_CHANGED,
-		    json_pack("{s:s, s:s}", "who", c->who, "what", "reload"));
-	if (!control->reload)
+	if (!control->reload) {
 		reply_error(c, 400, "there is no file to read again");
-	else if (control->reload(control->reload_arg, &errors))
+	} else if (control->reload(control->reload_arg, &errors)) {
+		if (timeline_wants(control->timeline, EVENT_API_CHANGED))
+			timeline_record(control->timeline, EVENT_API_CHANGED,
+			    json_pack("{s:s, s:s}", "who", c->who, "what", "reload"));
 		reply_json(c, 200, last_reload(&c->native->feed));
-	else
+	} else {
 		reply_errors(c, &errors);
+	}
 	conf_errors_free(&errors);
 }

@@ -23,6 +23,11 @@ static bool name_taken(const struct config *c, const char *name, bool is_fault)
 	return config_find_proxy(c, name) || config_find_host(c, name);
 }
 
+static bool is_plain(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
+}
+
 /* 1 to 63 of what a section's name may have, and nobody else's; nth: its place among its kind,
  * so that many that look alike find theirs at once. */
 static void plain_name(
@@ -32,9 +37,7 @@ static void plain_name(
 	size_t len = 0;
 
 	for (; name[len] && len < NAME_ROOM - 1; len++)
-		stem[len] =
-		    (char)(isalnum((unsigned char)name[len]) || strchr("_.-", name[len]) ? name[len]
-											 : '_');
+		stem[len] = is_plain(name[len]) ? name[len] : '_';
 	stem[len] = '\0';
 	snprintf(out, NAME_ROOM, "%s", stem);
 	for (size_t n = nth + 1; name_taken(c, out, is_fault); n++)

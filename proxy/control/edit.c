@@ -116,6 +116,8 @@ static void tell(struct control *c, const struct edit *e)
 	o = json_pack("{s:s, s:s}", "who", e->who, "what", e->what);
 	if (e->proxy)
 		json_object_set_new(o, "proxy", json_string(e->proxy));
+	if (e->host)
+		json_object_set_new(o, "host", json_string(e->host));
 	if (*e->fault)
 		json_object_set_new(o, "fault", json_string(e->fault));
 	timeline_record(c->timeline, EVENT_API_CHANGED, o);

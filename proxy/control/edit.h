@@ -23,6 +23,7 @@ struct edit {
 	const char *who;           /* an address */
 	const char *what;          /* "proxy.create" */
 	const char *proxy;         /* its name; NULL: none */
+	const char *host;          /* the same */
 	char fault[EDIT_NAME_MAX]; /* its name in the config; "": none */
 	/* The outcome. */
 	enum edit_kind kind;
