@@ -207,13 +207,12 @@ def test_a_preset_is_that_of_the_file_and_of_the_toxic(v1, api, tmp_path):
         file = "[proxy p]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n[fault f]\n" \
                "type = idle_timeout\nproxy = p\n" + "".join(f"{k} = {x}\n" for k, x in given.items())
         (tmp_path / "f.ini").write_text(file)
-        other = Deadpeer(tmp_path, "-c", f"{tmp_path}/f.ini")
-        other.folder = str(tmp_path / "other")
         (tmp_path / "other").mkdir(exist_ok=True)
-        other.arguments[3] = other.path("ports")
-        other.arguments[5] = other.path("events")
-        in_file = V1(other.start().api).get("/faults/f")["values"]
-        assert other.stop() == 0
+        other = Deadpeer(tmp_path / "other", "-c", f"{tmp_path}/f.ini").start()
+        try:
+            in_file = V1(other.api).get("/faults/f")["values"]
+        finally:
+            assert other.stop() == 0
         in_toxic, = [f["values"] for f in v1.get("/faults")["faults"] if f.get("toxic")]
         assert {k: made[k] for k in keys} == {k: in_file[k] for k in keys}
         assert {k: made[k] for k in keys} == {k: in_toxic[k] for k in keys}

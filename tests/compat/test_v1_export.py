@@ -106,10 +106,25 @@ def same(config):
     return json.loads(json.dumps(config))
 
 
+@pytest.fixture
+def start(tmp_path):
+    """Starts one after the other; none outlives the test."""
+    every = []
+
+    def start(*arguments):
+        folder = tmp_path / str(len(every))
+        folder.mkdir()
+        every.append(Deadpeer(folder, "--log-level", "warn", *arguments))
+        return every[-1].start()
+
+    yield start
+    assert [d.stop() for d in every] == [0] * len(every)
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_it_is_read_back_and_says_the_same(tmp_path, seed):
+def test_it_is_read_back_and_says_the_same(start, tmp_path, seed):
     r = random.Random(seed)
-    d = Deadpeer(tmp_path, "--log-level", "warn").start()
+    d = start()
     v1 = V1(d.api)
     fill(v1, r)
     body = export(v1)
@@ -119,16 +134,13 @@ def test_it_is_read_back_and_says_the_same(tmp_path, seed):
     assert d.stop() == 0
     check(body)
     (tmp_path / "again.ini").write_bytes(body)
-    (tmp_path / "b").mkdir()
-    d = Deadpeer(tmp_path / "b", "-c", f"{tmp_path}/again.ini", "--log-level", "warn").start()
-    v1 = V1(d.api)
+    v1 = V1(start("-c", f"{tmp_path}/again.ini").api)
     again = v1.get("/config")
     places_again = {p["name"]: i for i, p in enumerate(v1.get("/proxies")["proxies"])}
     assert [sorted(places[n] for n in names) for names in covered] == \
         [sorted(places_again[n] for n in f["proxies"]) for f in v1.get("/faults")["faults"]
          if f["proxies"] != "*"]
     assert export(v1).count(b"\n") == body.count(b"\n")
-    assert d.stop() == 0
     assert same(again) == same(before)
 
 
