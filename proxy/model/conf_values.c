@@ -76,13 +76,32 @@ static bool is_duplicate(const struct conf_section *s, const struct conf_entry *
 	return false;
 }
 
+/* What all the section's lines with this key say; free it. NULL: out of memory. */
+static char *all_values(const struct conf_section *s, const struct conf_entry *first)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; out && i < s->count; i++)
+		if (strcmp(s->entries[i].key, first->key) == 0)
+			fprintf(
+			    out, "%s%s", &s->entries[i] == first ? "" : ",", s->entries[i].value);
+	if (out && fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 bool conf_set_value(struct conf_run *run, const struct conf_section *s,
     const struct conf_entry *entry, const struct field *f, void *base)
 {
 	struct where at = conf_section_place(s, entry->line);
 	char buf[TEXT_MAX], hint[TEXT_MAX] = "";
-	const char *want = field_parse(f, base, entry->value, buf, sizeof(buf));
+	char *list = f->kind == FIELD_NAMES ? all_values(s, entry) : NULL;
+	const char *want = field_parse(f, base, list ? list : entry->value, buf, sizeof(buf));
 
+	free(list);
 	if (!want)
 		return true;
 	if (f->kind == FIELD_CHOICE)
@@ -103,7 +122,9 @@ void conf_set_values(struct conf_run *run, const struct conf_section *s, const v
 
 		for (; t->base && !f; t++)
 			f = field_find(t->table, e->key);
-		if (is_duplicate(s, e)) {
+		if (f && f->kind == FIELD_NAMES && is_duplicate(s, e)) {
+			conf_places_add(&run->places, spec, f->key, e->line);
+		} else if (is_duplicate(s, e)) {
 			conf_error_at(
 			    run->errors, &at, s->title, e->key, "expected once in a section");
 			conf_places_add(&run->places, spec, CONF_BAD, e->line);

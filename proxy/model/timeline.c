@@ -23,7 +23,7 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "the file was read again and applied" },
 	[EVENT_CONFIG_REJECTED] = { "config.rejected", LOG_ERROR, "file,error",
 	    "the file was read again, is wrong, and changed nothing" },
-	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,fault?,session?",
+	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,host?,fault?,session?",
 	    "somebody changed something through the HTTP API" },
 	[EVENT_PROXY_UP] = { "proxy.up", LOG_INFO, "proxy,listen,upstream,host",
 	    "a proxy listens" },
