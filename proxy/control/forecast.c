@@ -134,7 +134,8 @@ static int64_t ended_after(const struct subject *x)
 
 	if (x->d->until_ns != NOT_YET)
 		return x->d->until_ns - x->d->at_ns;
-	return spec && spec->duration_ns ? spec->duration_ns : 0;
+	/* As long as it may still end as it was told to. */
+	return spec && x->d->at_ns + spec->duration_ns > x->f->end_ns ? spec->duration_ns : 0;
 }
 
 static void power_loss(struct subject *x)

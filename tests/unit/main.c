@@ -57,6 +57,7 @@
 	X(ctl) \
 	X(top) \
 	X(sockdiag) \
+	X(verdict) \
 	X(scenario)
 
 /* clang-format on */
