@@ -235,7 +235,8 @@ static bool read_action(struct facts *f, const struct record *r)
 
 static bool read_gate(struct facts *f, const struct record *r)
 {
-	f->gates[f->n_gates++] = r;
+	if (record_text(r, "proxy") && record_text(r, "new"))
+		f->gates[f->n_gates++] = r;
 	return true;
 }
 

@@ -57,6 +57,7 @@
 	X(ctl) \
 	X(top) \
 	X(sockdiag) \
+	X(facts) \
 	X(verdict) \
 	X(scenario)
 
