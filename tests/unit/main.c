@@ -57,6 +57,7 @@
 	X(ctl) \
 	X(top) \
 	X(sockdiag) \
+	X(journal_read) \
 	X(facts) \
 	X(verdict) \
 	X(scenario)
