@@ -317,10 +317,13 @@ static void count_bytes(struct facts *f, struct fact_session *s, const struct re
 
 	for (int way = 0; way < FACT_LEGS; way++) {
 		const int64_t total = record_int(r, keys[way], s->bytes[way]);
-		const struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
+		struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
+		const bool told = d && d->again_ns[way] != NOT_YET;
 
 		if (total > (d ? d->bytes[way] : 0))
 			add_bytes(f, s, (enum fact_leg)way, r->at_ns);
+		if (d && !told && d->again_ns[way] != NOT_YET)
+			d->again_by_then = true;
 		s->bytes[way] = total;
 	}
 }
@@ -517,7 +520,7 @@ static bool read_started(struct facts *f, const struct record *r)
 	return true;
 }
 
-/* "ended": deadpeer ended it. */
+/* One that comes after run.end was ended by deadpeer, as is one that says "ended". */
 static bool read_exited(struct facts *f, const struct record *r)
 {
 	if (!json_is_true(json_object_get(r->fields, "ended")))

@@ -70,7 +70,7 @@ const struct field step_fields[] = {
 	{ STEP(name, "name", FIELD_TEXT), .help = "name of the step, and of its faults" },
 	{ STEP(delay_ns, "delay", FIELD_DURATION), .initial = "0", .max = DAY,
 	    .help = "so much later than the heading says" },
-	{ STEP(repeat, "repeat", FIELD_COUNT), .initial = "1", .min = 1, .max = 100000,
+	{ STEP(repeat, "repeat", FIELD_COUNT), .initial = "1", .min = 1, .max = 10000,
 	    .help = "how often its actions are done" },
 	{ STEP(every_ns, "every", FIELD_DURATION), .initial = "0", .max = DAY,
 	    .help = "from one beginning to the next; 0: one after the other" },

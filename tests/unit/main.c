@@ -60,7 +60,9 @@
 	X(journal_read) \
 	X(facts) \
 	X(verdict) \
-	X(scenario)
+	X(scenario) \
+	X(journal) \
+	X(await)
 
 /* clang-format on */
 

@@ -152,29 +152,46 @@ static const struct {
 	    KNEW("5") RIG_LIFTED CLOSED("") BACK("14.000000001") RIG_END("20"), NULL },
 	{ "recover_within = 3s", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED("") RIG_OPEN("14", "db", "2", "10.0.0.1:2") RIG_END("20"),
-	    "no first bytes both ways since the fault's end, limit 3 s; not in 9 s" },
+	    "no bytes both ways since the fault's end, limit 3 s; not in 9 s" },
 	{ "recover_within = 3s", ERROR, KNEW("5") RIG_LIFTED CLOSED("") RIG_END("14"), NULL },
 	{ "recover_within = 3s", VOID, KNEW("5") RIG_END("20"), "was lifted" },
 	{ "recover_within = 3s", VOID, UNUSED RIG_END("20"), NULL },
 
+	/* a session that lived */
+	{ "recover_within = 3s", PASS, STRUCK RIG_LIFTED RIG_BYTES("14", "db", "1") RIG_END("20"),
+	    "3 s after" },
+	{ "recover_within = 3s", FAIL, STRUCK RIG_LIFTED RIG_BYTES("15", "db", "1") RIG_END("20"),
+	    "4 s after" },
+	{ "recover_within = 3s", ERROR, STRUCK RIG_LIFTED RIG_END("20"), "was not told" },
+	{ "recover_within = 3s", ERROR,
+	    STRUCK RIG_LIFTED "15 session.closed proxy=db session=1 upstream_bytes=99 "
+			      "downstream_bytes=99 reason=closed\n" RIG_END("20"),
+	    "was not told" },
+
 	{ "full_recovery_within = 3s", PASS,
 	    KNEW("5") RIG_SESSION("0.7", "db", "3", "10.0.0.3:1")
-		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED("") BACK("12")
+		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED(
+		    "") "11 session.closed proxy=db session=3 reason=fault fault=dead\n" BACK("12")
 		    RIG_SESSION("14", "db", "4", "10.0.0.3:2") RIG_END("20"),
 	    "as many sessions with traffic as before 3 s after the fault's end, limit 3 s" },
 	{ "full_recovery_within = 3s", FAIL,
 	    KNEW("5") RIG_SESSION("0.7", "db", "3", "10.0.0.3:1")
-		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED("") BACK("12")
+		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED(
+		    "") "11 session.closed proxy=db session=3 reason=fault fault=dead\n" BACK("12")
 		    RIG_SESSION("14.000000001", "db", "4", "10.0.0.3:2") RIG_END("20"),
 	    NULL },
 	{ "full_recovery_within = 3s", FAIL,
-	    KNEW("5") RIG_SESSION("0.7", "db", "3", "10.0.0.3:1")
-		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED("")
-		    BACK("12") "12.5 session.closed proxy=db session=2 upstream_bytes=9 "
-			       "downstream_bytes=9 reason=closed\n" RIG_SESSION(
-				   "13", "db", "4", "10.0.0.3:2") RIG_END("20"),
+	    KNEW("5") RIG_SESSION("0.7", "db", "3", "10.0.0.3:1") RIG_STRUCK(
+		"1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED
+		CLOSED("") "11 session.closed proxy=db session=3 reason=fault fault=dead\n" BACK(
+		    "12") "12.5 session.closed proxy=db session=2 upstream_bytes=9 "
+			  "downstream_bytes=9 reason=closed\n" RIG_SESSION(
+			      "13", "db", "4", "10.0.0.3:2") RIG_END("20"),
 	    NULL },
 	{ "full_recovery_within = 3s", VOID, KNEW("5") RIG_END("20"), NULL },
+
+	{ "exit_code = 3", FAIL, STRUCK "6 command.exited signal=SEGV\n" RIG_END("20"),
+	    "killed by signal 11" },
 
 	{ "no_zombies = yes", PASS, KNEW("5") RIG_END("20"),
 	    "given up, no dead session still held" },
@@ -374,9 +391,11 @@ END_TEST
 	RIG_BLIND RIG_SESSION("0.5", "db", "1", A)                                                 \
 	RIG_BEGAN                                                                                  \
 	RIG_STRUCK("1", "dead", "1", A, "idle")                                                    \
-	RIG_PEER("2", "1", "fin") RIG_OPEN("3", "db", "2", "10.0.0.1:2")                           \
-	    RIG_OPEN("4", "db", "3", "10.0.0.1:3") RIG_OPEN("5", "db", "4", "10.0.0.1:4")          \
-		RIG_OPEN("6", "db", "5", "10.0.0.1:5") RIG_END("20")
+	RIG_PEER("2", "1", "fin")                                                                  \
+	RIG_OPEN("3", "db", "2", "10.0.0.1:2")                                                     \
+	RIG_OPEN("4", "db", "3", "10.0.0.1:3")                                                     \
+	RIG_OPEN("5", "db", "4", "10.0.0.1:4") RIG_OPEN("6", "db", "5", "10.0.0.1:5") RIG_END("2"  \
+											      "0")
 
 static const struct {
 	const char *expect, *result;
