@@ -114,7 +114,7 @@ $(NODE_CLIENT): tests/compat/package-lock.json
 	-cd tests/compat && timeout 40 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
 
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer $(NODE_CLIENT)
+test-compat: $(BUILD)/deadpeer $(BUILD)/unit $(NODE_CLIENT)
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long
