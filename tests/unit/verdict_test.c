@@ -56,6 +56,11 @@ static const struct {
 	{ "never_detect = yes", FAIL, KNEW("10.999999999") RIG_LIFTED RIG_END("20"), NULL },
 	{ "never_detect = yes", PASS, STRUCK RIG_LIFTED RIG_PEER("11.1", "1", "rst") RIG_END("20"),
 	    NULL },
+	{ "never_detect = yes", PASS,
+	    STRUCK RIG_LIFTED RIG_PEER("11.1", "1", "rst") "11.2 session.closed proxy=db session=1 "
+							   "reason=fault fault=dead\n" RIG_END(
+							       "20"),
+	    NULL },
 	{ "never_detect = yes", VOID, UNUSED RIG_END("20"), NULL },
 
 	{ "reconnect_within = 3s", PASS, KNEW("5") RIG_LIFTED CLOSED("") BACK("14") RIG_END("20"),
@@ -394,8 +399,9 @@ END_TEST
 	RIG_PEER("2", "1", "fin")                                                                  \
 	RIG_OPEN("3", "db", "2", "10.0.0.1:2")                                                     \
 	RIG_OPEN("4", "db", "3", "10.0.0.1:3")                                                     \
-	RIG_OPEN("5", "db", "4", "10.0.0.1:4") RIG_OPEN("6", "db", "5", "10.0.0.1:5") RIG_END("2"  \
-											      "0")
+	RIG_OPEN("5", "db", "4", "10.0.0.1:4")                                                     \
+	RIG_OPEN("6", "db", "5", "10.0.0.1:5") RIG_END("2"                                         \
+						       "0")
 
 static const struct {
 	const char *expect, *result;
@@ -457,6 +463,27 @@ START_TEST(the_sentence)
 	    "%s", message);
 	ck_assert_str_eq(json_string_value(rig_at(&r, "deaths", 0, "against")), "within");
 	rig_free(&r);
+}
+END_TEST
+
+/* Of several, the one that is told is the worst: of failures and of passes. */
+START_TEST(the_worst_case_is_told)
+{
+	static const char *const expects[] = { "detect_within = 9s", "detect_within = 1s", NULL };
+
+	for (size_t i = 0; expects[i]; i++) {
+		struct rig r = judge(expects[i],
+		    STRUCK RIG_SESSION("0.6", "db", "2", "10.0.0.2:1") RIG_SESSION("0.6", "db", "3",
+			"10.0.0.3:1") RIG_STRUCK("1", "dead", "2", "10.0.0.2:1", "idle")
+			RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_PEER("4", "1", "fin")
+			    RIG_PEER("6", "2", "fin") RIG_PEER("5", "3", "fin") RIG_END("20"));
+
+		ck_assert_int_eq(json_integer_value(rig_at(&r, "expectations", 0, "session")), 2);
+		ck_assert_int_eq(
+		    json_integer_value(rig_at(&r, "expectations", 0, "duration_ns")), 5000000000);
+		ck_assert_int_eq(json_integer_value(rig_at(&r, "expectations", 0, "cases")), 3);
+		rig_free(&r);
+	}
 }
 END_TEST
 
@@ -524,6 +551,7 @@ Suite *verdict_suite(void)
 	tcase_add_loop_test(t, attempts_that_cannot_be_seen_pass_nothing, 0, COUNT(unseen));
 	tcase_add_loop_test(t, an_expectation_is_bound, 0, COUNT(scopes));
 	tcase_add_test(t, the_sentence);
+	tcase_add_test(t, the_worst_case_is_told);
 	tcase_add_loop_test(t, what_is_left_to_wait_for, 0, COUNT(settlings));
 	suite_add_tcase(s, t);
 	return s;
