@@ -25,17 +25,20 @@ const struct field action_fields[] = {
 };
 
 const struct wait_row wait_rows[] = {
-	[WAIT_OPENED] = { "opened", "a session was accepted" },
-	[WAIT_CONNECTED] = { "connected", "the upstream of a session has answered" },
-	[WAIT_TRAFFIC] = { "traffic", "a session has carried bytes both ways" },
-	[WAIT_FIRED] = { "fired", "a fault has struck a session" },
-	[WAIT_LIFTED] = { "lifted", "a fault has ended" },
-	[WAIT_CLOSED] = { "closed", "a session has ended" },
-	[WAIT_DETECTED] = { "detected", "a client gave up a session that a fault had struck" },
-	[WAIT_RECONNECTED] = { "reconnected", "a client that had a session opened another one" },
+	[WAIT_OPENED] = { "opened", "a session was accepted", true, false },
+	[WAIT_CONNECTED] = { "connected", "the upstream of a session has answered", true, false },
+	[WAIT_TRAFFIC] = { "traffic", "a session has carried bytes both ways", true, false },
+	[WAIT_FIRED] = { "fired", "a fault has struck a session", true, true },
+	[WAIT_LIFTED] = { "lifted", "a fault has ended", true, true },
+	[WAIT_CLOSED] = { "closed", "a session has ended", true, true },
+	[WAIT_DETECTED] = { "detected", "a client gave up a session that a fault had struck", true,
+	    true },
+	[WAIT_RECONNECTED] = { "reconnected", "a client that had a session opened another one",
+	    true, false },
 	[WAIT_RECOVERED] = { "recovered",
-	    "a session that was opened after a fault had ended has carried bytes both ways" },
-	[WAIT_EXITED] = { "exited", "the command has ended" },
+	    "a session that was opened after a fault had ended has carried bytes both ways", true,
+	    true },
+	[WAIT_EXITED] = { "exited", "the command has ended", false, false },
 	[WAIT_KINDS] = { NULL, NULL },
 };
 

@@ -50,8 +50,9 @@ enum wait_kind {
 };
 
 struct wait_row {
-	const char *name; /* "opened" ...; by name NULL */
-	const char *help; /* half a sentence */
+	const char *name;        /* "opened" ...; by name NULL */
+	const char *help;        /* half a sentence */
+	bool of_proxy, of_fault; /* it takes proxy=, fault= */
 };
 extern const struct wait_row wait_rows[];
 extern const struct field wait_fields[]; /* over struct wait_spec */

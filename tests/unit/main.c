@@ -62,7 +62,8 @@
 	X(verdict) \
 	X(scenario) \
 	X(journal) \
-	X(await)
+	X(await) \
+	X(player)
 
 /* clang-format on */
 
