@@ -125,11 +125,20 @@ static size_t parallel_at(const struct facts *f, const struct fact_comeback *c, 
 	return n;
 }
 
+static size_t count_attempts(const struct facts *f, const struct fact_comeback *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_attempts && f->attempts[i].at_ns <= c->end_ns; i++)
+		n += belongs(c, &f->attempts[i]);
+	return n;
+}
+
 static bool look_at_attempts(const struct facts *f, struct fact_comeback *c)
 {
 	int64_t last = 0;
 
-	c->gaps_ns = calloc(f->n_attempts + 1, sizeof(*c->gaps_ns));
+	c->gaps_ns = calloc(count_attempts(f, c) + 1, sizeof(*c->gaps_ns));
 	if (!c->gaps_ns)
 		return false;
 	for (size_t i = 0; i < f->n_attempts; i++) {

@@ -377,6 +377,20 @@ START_TEST(a_session_that_went_on)
 }
 END_TEST
 
+START_TEST(what_a_later_fault_ended_had_lived)
+{
+	struct rig r = run_of(RIG_RELAY RIG_SESSION("0.5", "db", "1", A)
+		RIG_BEGAN RIG_STRUCK("1", "dead", "1", A, "idle") RIG_LIFTED
+	    "12 fault.active fault=more type=power_loss side=server grade=exact\n" RIG_STRUCK("12",
+		"more", "1", A, "idle") "14 fault.lifted fault=more\n14 session.closed proxy=db "
+					"session=1 reason=fault fault=more\n" RIG_END("20"));
+
+	ck_assert(r.facts->deaths[0].lived && !r.facts->deaths[1].lived);
+	ck_assert(!r.facts->deaths[0].zombie && r.facts->deaths[1].zombie);
+	rig_free(&r);
+}
+END_TEST
+
 START_TEST(where_a_fault_comes_from)
 {
 	const char *const script[] = { RIG_RELAY
@@ -595,6 +609,7 @@ Suite *facts_suite(void)
 	tcase_add_test(t, growth_alone_is_no_jitter);
 	tcase_add_test(t, a_flapping_fault_strikes_the_same_session_again);
 	tcase_add_test(t, a_session_that_went_on);
+	tcase_add_test(t, what_a_later_fault_ended_had_lived);
 	tcase_add_test(t, where_a_fault_comes_from);
 	tcase_add_test(t, the_servers_side);
 	tcase_add_test(t, relays_number_their_sessions_each);

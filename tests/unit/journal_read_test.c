@@ -27,6 +27,12 @@ START_TEST(what_was_written_is_judged_the_same)
 	ck_assert(journal_write(&r.journal, path));
 	ck_assert_msg(journal_read(&again, path, &why), "%s", why);
 	ck_assert_uint_eq(again.count, r.journal.count);
+	for (size_t i = 0; i < again.count; i++) {
+		ck_assert_int_eq(again.records[i].at_ns, r.journal.records[i].at_ns);
+		ck_assert_uint_eq(again.records[i].relay, r.journal.records[i].relay);
+		ck_assert_str_eq(again.records[i].event, r.journal.records[i].event);
+		ck_assert(json_equal(again.records[i].fields, r.journal.records[i].fields));
+	}
 	is = verdict_judge(r.scenario, &again, &about);
 	ck_assert(json_equal(was, is));
 	ck_assert_str_eq(json_string_value(json_object_get(is, "result")), "pass");
