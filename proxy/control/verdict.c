@@ -172,14 +172,14 @@ int verdict_exit_code(const json_t *verdict)
 
 /* ---- is it settled? ---- */
 
-static bool steps_over(const struct facts *f)
+static bool steps_over(const struct scenario *s, const struct journal *journal)
 {
 	uint64_t planned = 0, ended = 0;
 
-	for (size_t i = 0; i < f->scenario->n_steps; i++)
-		planned += f->scenario->steps[i].repeat ? f->scenario->steps[i].repeat : 1;
-	for (size_t i = 0; i < f->journal->count; i++) {
-		const struct record *r = &f->journal->records[i];
+	for (size_t i = 0; i < s->n_steps; i++)
+		planned += s->steps[i].repeat ? s->steps[i].repeat : 1;
+	for (size_t i = 0; i < journal->count; i++) {
+		const struct record *r = &journal->records[i];
 		const char *result = record_text(r, "result");
 
 		if (strcmp(r->event, "step.ended") != 0)
@@ -224,7 +224,7 @@ static bool others_settled(const struct facts *f)
 
 static bool all_settled(const struct facts *f, unsigned waits)
 {
-	if (waits & WAITS_END || (waits & WAITS_EXITED && !f->exited))
+	if (waits & WAITS_EXITED && !f->exited)
 		return false;
 	if (!(waits & ~(unsigned)WAITS_EXITED))
 		return true;
@@ -239,17 +239,19 @@ static bool all_settled(const struct facts *f, unsigned waits)
 	return true;
 }
 
+/* What is cheap to see comes first: this is asked again and again. */
 bool verdict_settled(const struct scenario *scenario, const struct journal *journal)
 {
-	struct facts *f = facts_new(scenario, journal);
+	struct facts *f;
 	unsigned waits = 0;
 	bool settled;
 
-	if (!f)
-		return false;
 	for (size_t i = 0; i < scenario->n_expectations; i++)
 		waits |= expect_judges[scenario->expectations[i].kind].waits;
-	settled = steps_over(f) && all_settled(f, waits);
+	if (waits & WAITS_END || !steps_over(scenario, journal))
+		return false;
+	f = facts_new(scenario, journal);
+	settled = f && all_settled(f, waits);
 	facts_free(f);
 	return settled;
 }
