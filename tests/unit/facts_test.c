@@ -382,8 +382,9 @@ START_TEST(what_a_later_fault_ended_had_lived)
 	struct rig r = run_of(RIG_RELAY RIG_SESSION("0.5", "db", "1", A)
 		RIG_BEGAN RIG_STRUCK("1", "dead", "1", A, "idle") RIG_LIFTED
 	    "12 fault.active fault=more type=power_loss side=server grade=exact\n" RIG_STRUCK("12",
-		"more", "1", A, "idle") "14 fault.lifted fault=more\n14 session.closed proxy=db "
-					"session=1 reason=fault fault=more\n" RIG_END("20"));
+		"more", "1", A,
+		"idle") "14 fault.lifted fault=more\n14.001 session.closed proxy=db "
+			"session=1 reason=fault fault=more\n" RIG_END("20"));
 
 	ck_assert(r.facts->deaths[0].lived && !r.facts->deaths[1].lived);
 	ck_assert(!r.facts->deaths[0].zombie && r.facts->deaths[1].zombie);
