@@ -19,7 +19,7 @@ endif
 VERSION := 0.1.0
 comma   := ,
 BUILD   := build/$(notdir $(CC))$(if $(SANITIZER),-$(subst $(comma),-,$(SANITIZER)))
-PKGS    := libevent_core libevent_extra inih jansson
+PKGS    := libevent_core libevent_extra inih jansson libmd
 
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -119,7 +119,7 @@ $(BUILD)/render: $(BUILD)/tests/compat/render.o $(OBJ)
 	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer $(BUILD)/render $(NODE_CLIENT)
+test-compat: $(BUILD)/deadpeer $(BUILD)/render $(BUILD)/unit $(NODE_CLIENT)
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long
