@@ -24,6 +24,8 @@ const struct route native_routes[] = {
 	    .answers = "200 text" },
 	{ GET, "/v1/version", version, "what runs here, and how well it can be silent",
 	    .answers = "200 Version" },
+	{ GET, "/v1/time", native_time,
+	    "what time it is here, on the clock of events and by the wall", .answers = "200 Time" },
 	{ GET, "/v1/openapi.json", native_openapi, "this description", .answers = "200 OpenAPI" },
 	{ GET, "/v1/config", native_config, "all values that hold now",
 	    .query = native_config_query, .answers = "200 Config, 400" },

@@ -76,6 +76,12 @@ void native_faults_update(struct call *c);
 void native_faults_delete(struct call *c);
 void native_heal(struct call *c);
 
+/* --- native_time.c --- */
+
+/* The fault's delay counts from this wall time instead of from now. False: e says why not. */
+bool native_set_at(struct edit *e, struct fault_spec *f, const char *at);
+void native_time(struct call *c);
+
 /* --- native_proxies.c --- */
 
 void native_proxies_list(struct call *c);

@@ -6,6 +6,7 @@
 #include "control/draft.h"
 #include "faults/facts.h"
 #include "model/field_json.h"
+#include "model/spec_json.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,10 +137,11 @@ static struct fault_spec *add_named(
 /* Keys of its type first, as in the INI file. */
 static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bool is_new)
 {
-	static const char *const also[] = { "name", "type", NULL };
+	static const char *const also[] = { "name", "type", "at", NULL };
 	const char *key;
 	json_t *value;
 
+	spec_json_preset(f, o);
 	json_object_foreach((json_t *)(uintptr_t)o, key, value)
 	{
 		const struct field *own = field_find(f->type->params, key);
@@ -156,13 +158,16 @@ static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bo
 		if (!ok)
 			return false;
 	}
+	if (is_new && !json_object_get(o, "side")) /* a key may have named the type that acts */
+		f->side = fault_spec_side_initial(f);
+	spec_json_side(f, o);
 	return true;
 }
 
 struct fault_spec *native_fault_add(
     struct edit *e, struct config *draft, const json_t *o, const char *proxy)
 {
-	const char *name, *type;
+	const char *name, *type, *at;
 	const struct fault_ops *ops;
 	struct fault_spec *f;
 	json_t *where;
@@ -170,6 +175,7 @@ struct fault_spec *native_fault_add(
 	e->kind = EDIT_DONE;
 	name = native_text(e, o, "name");
 	type = native_text(e, o, "type");
+	at = native_text(e, o, "at");
 	if (e->kind != EDIT_DONE)
 		return NULL;
 	if (!type) {
@@ -178,7 +184,7 @@ struct fault_spec *native_fault_add(
 	}
 	ops = find_type(e, type);
 	f = ops ? add_named(e, draft, name, &ops->type) : NULL;
-	if (!f || !set_values(e, f, o, true))
+	if (!f || !set_values(e, f, o, true) || (at && !native_set_at(e, f, at)))
 		return NULL;
 	if (!f->host && !f->proxies.all && !f->proxies.count) {
 		where = json_string(proxy ? proxy : "*");

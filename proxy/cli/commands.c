@@ -37,6 +37,8 @@ static const struct flag create_flags[] = {
 static const struct flag fault_add_flags[] = {
 	{ "name", 'n', "NAME", "what it is called; default TYPE-1, TYPE-2 ...", .member = "name" },
 	{ "host", 0, "HOST", "all proxies of a host, instead of PROXY", .member = "host" },
+	{ "at", 0, "TIME", "not now but then, as 2026-11-22T18:00:00.5Z; delay= counts from there",
+	    .member = "at" },
 	{ NULL },
 };
 

@@ -1,7 +1,9 @@
 """The native API: proxies, faults, healing, sessions."""
+import datetime
 import re
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -150,6 +152,43 @@ def test_life_of_a_fault(v1):
     assert v1.get("/proxies/p")["faults"] == []
 
 
+def test_a_preset_is_that_of_the_file_and_of_the_toxic(v1, api, tmp_path):
+    """One vocabulary: its values hold for the keys that are not given, however it came."""
+    v1.proxy()
+    keys = ["preset", "after", "mode", "keepalive_counts"]
+    for given in ({"preset": "aws-nlb"}, {"preset": "kafka-broker", "mode": "drop"}):
+        made = v1.fault("idle_timeout", name="mine", **given)["values"]
+        toxic = api.toxic("p", "idle_timeout", attributes=given)["name"]
+        file = "[proxy p]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n[fault f]\n" \
+               "type = idle_timeout\nproxy = p\n" + "".join(f"{k} = {x}\n" for k, x in given.items())
+        (tmp_path / "f.ini").write_text(file)
+        other = Deadpeer(tmp_path, "-c", f"{tmp_path}/f.ini")
+        other.folder = str(tmp_path / "other")
+        (tmp_path / "other").mkdir(exist_ok=True)
+        other.arguments[3] = other.path("ports")
+        other.arguments[5] = other.path("events")
+        in_file = V1(other.start().api).get("/faults/f")["values"]
+        assert other.stop() == 0
+        in_toxic, = [f["values"] for f in v1.get("/faults")["faults"] if f.get("toxic")]
+        assert {k: made[k] for k in keys} == {k: in_file[k] for k in keys}
+        assert {k: made[k] for k in keys} == {k: in_toxic[k] for k in keys}
+        changed = v1.patch("/faults/mine", {"preset": "aws-alb"})["values"]
+        assert [changed[k] for k in keys] == ["aws-alb", "1m", "fin", "no"]
+        v1.delete("/faults/mine")
+        api.delete(f"/proxies/p/toxics/{toxic}")
+
+
+def test_a_fault_that_repeats_another_type_has_its_sides(v1):
+    v1.proxy()
+    flap, = [t for t in v1.get("/fault-types")["types"] if t["type"] == "flap"]
+    inner, = [p["choices"] for p in flap["params"] if p["key"] == "fault"]
+    for type_ in inner:
+        sides, = [t["sides"] for t in v1.get("/fault-types")["types"] if t["type"] == type_]
+        assert v1.fault("flap", fault=type_, name=type_, delay="1h")["side"] == sides[0]
+        v1.fault("flap", name=f"{type_}-again", delay="1h")
+        assert v1.patch(f"/faults/{type_}-again", {"fault": type_})["side"] in sides
+
+
 def test_names_states_and_scopes(v1):
     v1.proxy()
     v1.proxy("q")
@@ -162,6 +201,74 @@ def test_names_states_and_scopes(v1):
     assert waiting["state"] == "waiting" and 50e9 < waiting["remaining_ns"] <= 60e9
     over = v1.fault("reset")
     assert v1.get(f"/faults/{over['name']}")["state"] == "over"
+
+
+# --- for an instant ---
+
+def wall(seconds_from_now):
+    """RFC 3339 with nanoseconds."""
+    ns = time.time_ns() + int(seconds_from_now * 1e9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // 10**9)) + f".{ns % 10**9:09}Z"
+
+
+def test_what_time_it_is(v1):
+    before = time.time_ns(), time.monotonic_ns()
+    told = v1.get("/time")
+    after = time.time_ns(), time.monotonic_ns()
+    assert before[0] <= told["wall_ns"] <= after[0]
+    assert before[1] <= told["mono_ns"] <= after[1]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", told["wall"])
+    assert told["wall"].endswith(".%09dZ" % (told["wall_ns"] % 10**9))
+
+
+@pytest.mark.parametrize("delay", [None, 200, "0.2s"])
+def test_a_fault_is_armed_for_an_instant(v1, delay):
+    """The event's wall time is the one that was asked for."""
+    v1.proxy()
+    at = wall(0.3)
+    made = v1.fault("hang", at=at, **({"delay": delay} if delay else {}))
+    assert made["state"] == "waiting" and made["remaining_ns"] <= (0.5 if delay else 0.3) * 1e9
+    became = wait_until(lambda: v1.events(0, "fault.active"))[0]["wall"]
+    late = (datetime.datetime.fromisoformat(became.replace("Z", "+00:00"))
+            - datetime.datetime.fromisoformat(at[:26] + "+00:00")).total_seconds()
+    assert -0.001 <= late - (0.2 if delay else 0) < 2, (at, became)
+
+
+def test_a_new_proxys_fault_waits_for_its_instant(v1):
+    v1.proxy(faults=[{"type": "hang", "at": wall(60), "delay": "10s"}])
+    fault, = v1.get("/faults")["faults"]
+    assert fault["state"] == "waiting" and 60e9 < fault["remaining_ns"] < 70e9
+
+
+def test_an_instant_just_past_is_now(v1):
+    v1.proxy()
+    assert v1.fault("hang", at=wall(-2))["state"] == "active"
+    waits = v1.fault("hang", at=wall(-2), delay="1m")
+    assert 50e9 < waits["remaining_ns"] < 58.1e9
+
+
+@pytest.mark.parametrize("seconds, says", [(-60, "more than 5 s ago"), (3700, "more than 1 h")])
+def test_an_instant_too_far_says_both_times(v1, seconds, says):
+    v1.proxy()
+    at = wall(seconds)
+    told = v1.fault("hang", status=400, at=at)
+    assert says in told and at in told
+    assert re.search(r"it is (\S{30}) here", told).group(1)[:16] in (wall(0)[:16], wall(-5)[:16])
+    assert v1.get("/faults") == {"faults": []}
+
+
+@pytest.mark.parametrize("at", ["", "now", "2026-11-22T18:00:00", "18:00", 5, "2026-13-01T00:00:00Z",
+                                "2026-11-22T18:00:00+01:00", "9999-12-31T23:59:59Z", "x" * 2000])
+def test_an_instant_that_is_none(v1, at):
+    v1.proxy()
+    assert v1.fault("hang", status=400, at=at).startswith("at: expected")
+
+
+def test_no_instant_for_what_has_begun(v1):
+    v1.proxy()
+    v1.fault("hang", name="f")
+    assert "no such key" in v1.patch("/faults/f", {"at": wall(1)}, 400)
+    assert "10000d" in v1.fault("hang", status=400, at=wall(60), delay="10000d")
 
 
 @pytest.mark.parametrize("body, status, says", [

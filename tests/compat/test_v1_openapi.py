@@ -68,7 +68,7 @@ def test_bodies_are_those_of_the_tables(v1):
     types = v1.get("/fault-types")
     fault = schemas["NewFault"]["properties"]
     assert set(fault["type"]["enum"]) == {t["type"] for t in types["types"]}
-    assert set(fault) == {"name", "type"} | {p["key"] for p in types["common"]}
+    assert set(fault) == {"name", "type", "at"} | {p["key"] for p in types["common"]}
     assert {"listen", "upstream", "faults", "name"} < set(schemas["NewProxy"]["properties"])
 
 

@@ -181,6 +181,8 @@ START_TEST(bodies)
 	} rows[] = {
 		{ "fault add p hang delay=5s",
 		    "{\"delay\":\"5s\",\"proxy\":\"p\",\"type\":\"hang\"}" },
+		{ "fault add p hang --at T delay=5s",
+		    "{\"at\":\"T\",\"delay\":\"5s\",\"proxy\":\"p\",\"type\":\"hang\"}" },
 		{ "fault add --host h hang", "{\"host\":\"h\",\"type\":\"hang\"}" },
 		{ "fault add p hang a=b=c", "{\"a\":\"b=c\",\"proxy\":\"p\",\"type\":\"hang\"}" },
 		{ "fault add p hang type=x", NULL },
