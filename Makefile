@@ -36,7 +36,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
 FORMATTED := $(sort $(wildcard proxy/*.c proxy/*/*.[ch] tests/*/*.[ch]))
-MAN       := man/deadpeer.1 man/deadpeer.ini.5
+MAN       := man/deadpeer.1 man/deadpeer.ini.5 man/deadpeer-scenario.5
 BINDIR    := $(PREFIX)/bin
 MANDIR    := $(PREFIX)/share/man
 
@@ -172,7 +172,7 @@ install: $(BUILD)/deadpeer
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
 	install -m 755 $(BUILD)/deadpeer $(DESTDIR)$(BINDIR)/deadpeer
 	install -m 644 man/deadpeer.1 $(DESTDIR)$(MANDIR)/man1/deadpeer.1
-	install -m 644 man/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
+	install -m 644 man/deadpeer.ini.5 man/deadpeer-scenario.5 $(DESTDIR)$(MANDIR)/man5
 	install -d $(dir $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE)))
 	$< completion bash > $(DESTDIR)$(BASH_FILE)
 	$< completion zsh > $(DESTDIR)$(ZSH_FILE)
@@ -183,7 +183,7 @@ uninstall:
 	[ "$$(readlink $(DESTDIR)$(BINDIR)/toxiproxy-server)" != deadpeer ] || \
 	    rm $(DESTDIR)$(BINDIR)/toxiproxy-server
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
-	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 \
+	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer-scenario.5 \
 	    $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE))
 
 # The load generator is part of no layer of the proxy and links nothing of it.

@@ -153,9 +153,25 @@ static void probability_format(const struct field *f, const void *p, char *buf, 
 	(void)f;
 	for (int places = 0; places <= 18; places++) {
 		snprintf(buf, size, "%.*f", places, v);
-		if (!units_parse_probability(buf, &back) && back >= v && back <= v)
+		if (!units_parse_share(buf, &back) && back >= v && back <= v)
 			return;
 	}
+}
+
+static const char *share_parse(
+    const struct field *f, void *p, const char *text, char *buf, size_t size)
+{
+	double share;
+	const char *want = units_parse_share(text, &share);
+
+	if (!want && f->max && (share * 100 < (double)f->min || share * 100 > (double)f->max)) {
+		snprintf(buf, size, "a percentage from %lld%% to %lld%%", (long long)f->min,
+		    (long long)f->max);
+		want = buf;
+	}
+	if (!want)
+		*(double *)p = share;
+	return want;
 }
 
 static bool double_equal(const void *a, const void *b)
@@ -403,6 +419,7 @@ static const struct kind kinds[] = {
 	[FIELD_COUNT] = { sizeof(uint64_t), count_parse, count_format },
 	[FIELD_PROBABILITY] = { sizeof(double), probability_parse, probability_format,
 	    double_equal },
+	[FIELD_SHARE] = { sizeof(double), share_parse, probability_format, double_equal },
 	[FIELD_CHOICE] = { sizeof(int), choice_parse, choice_format },
 	[FIELD_BOOL] = { sizeof(bool), bool_parse, bool_format },
 	[FIELD_TEXT] = { sizeof(char *), text_parse, text_format, text_equal, text_copy,

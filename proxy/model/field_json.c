@@ -14,6 +14,7 @@ static const char *whole_text(const struct field *f, json_int_t v, char *buf, si
 		[FIELD_SIZE] = "B",
 		[FIELD_COUNT] = "",
 		[FIELD_PROBABILITY] = "",
+		[FIELD_SHARE] = "",
 	};
 
 	if (!suffix[f->kind])
@@ -44,7 +45,7 @@ static const char *text_of(const struct field *f, const json_t *value, char *buf
 		return json_string_value(value);
 	if (json_is_integer(value))
 		return whole_text(f, json_integer_value(value), buf, size);
-	if (json_is_real(value) && f->kind == FIELD_PROBABILITY) {
+	if (json_is_real(value) && (f->kind == FIELD_PROBABILITY || f->kind == FIELD_SHARE)) {
 		snprintf(buf, size, "%.17f", json_real_value(value));
 		return buf;
 	}
@@ -64,6 +65,7 @@ const char *field_parse_json(
 		[FIELD_RATE] = "a rate as a text (\"64KiB/s\")",
 		[FIELD_COUNT] = "a whole number",
 		[FIELD_PROBABILITY] = "a number from 0 to 1",
+		[FIELD_SHARE] = "a number, 0 or more",
 		[FIELD_CHOICE] = "a name",
 		[FIELD_BOOL] = "true or false",
 		[FIELD_TEXT] = "a text",
@@ -140,6 +142,7 @@ json_t *field_schema(const struct field *f)
 		[FIELD_SIZE] = "integer",
 		[FIELD_COUNT] = "integer",
 		[FIELD_PROBABILITY] = "number",
+		[FIELD_SHARE] = "number",
 		[FIELD_NAMES] = "array",
 		[FIELD_BOOL] = "boolean",
 	};

@@ -428,9 +428,14 @@ void config_remove_proxy(struct config *c, struct proxy_spec *p)
 	proxy_spec_free(p);
 }
 
-void config_remove_fault(struct config *c, struct fault_spec *f)
+void config_take_fault(struct config *c, struct fault_spec *f)
 {
 	array_remove(&c->faults, &c->n_faults, f);
+}
+
+void config_remove_fault(struct config *c, struct fault_spec *f)
+{
+	config_take_fault(c, f);
 	fault_spec_free(f);
 }
 

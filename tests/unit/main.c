@@ -56,7 +56,8 @@
 	X(predict) \
 	X(ctl) \
 	X(top) \
-	X(sockdiag)
+	X(sockdiag) \
+	X(scenario)
 
 /* clang-format on */
 
