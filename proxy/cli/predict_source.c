@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void settings_of_kernel(struct predict_settings *s)
+void predict_kernel(struct predict_settings *s)
 {
 	struct tcp_sysctl t;
 
@@ -34,7 +34,7 @@ static void settings_by_default(const struct predict_query *q, struct predict_se
 	if (q->os >= 0)
 		predict_preset(s, (enum predict_os)q->os);
 	else
-		settings_of_kernel(s);
+		predict_kernel(s);
 }
 
 /* ---- a connection's own ---- */
