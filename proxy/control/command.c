@@ -290,8 +290,8 @@ bool control_apply(struct control *c, struct config *wanted, struct conf_errors 
 char *control_restart_needed(
     const struct config *now, const struct config *wanted, char *buf, size_t size)
 {
-	static const char *const fixed[] = { "seed", "events", "rung", "admin",
-		"admin_token_file" };
+	static const char *const fixed[] = { "seed", "events", "rung", "admin", "admin_token_file",
+		"witness" };
 	size_t len = 0;
 
 	*buf = '\0';

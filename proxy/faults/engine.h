@@ -73,6 +73,7 @@ struct engine {
 	int64_t tick_ns;      /* the last engine_tick(); what is due after it waits for the next */
 	uint64_t buffer_bytes, buffer_total; /* what streams may hold: a flow, all together */
 	uint64_t buffered;                   /* what they hold */
+	bool witness; /* targets are asked how they stand when struck (target_ops.look, struck) */
 	bool crowd_changed; /* gates that depend on how many sessions there are: at the next tick */
 };
 

@@ -1,7 +1,8 @@
 /*
  * One fault on one session:
  *
- *   run_new -> PENDING --trigger--> run_arm, run_settle, run_tell: ACTIVE ... run_lift -> freed
+ *   run_new -> PENDING --trigger--> run_arm, run_settle, run_tell, run_done: ACTIVE
+ *                                                               ... run_lift -> freed
  *
  * An instant fault has nothing to undo: its run is freed when all is told.
  */
@@ -173,6 +174,7 @@ static void run_trigger(struct run *r, int64_t now_ns)
 	run_settle(r);
 	run_tell(r, now_ns);
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
+	run_done(r, now_ns);
 }
 
 /* A probe carries no data: the segments that arrived are counted now and then. */
@@ -338,6 +340,7 @@ void run_arm(struct run *r, int64_t now_ns)
 	r->state = RUN_ACTIVE;
 	r->since_ns = now_ns;
 	r->fault->sessions++;
+	strike_begins(r);
 	if (r->fault->ops->arm)
 		r->fault->ops->arm(r);
 	if (r->fault->ops->pump && !r->target->over)
@@ -374,25 +377,34 @@ void run_strike(struct run *r)
 {
 	int64_t began = mono_now_ns(), took;
 
+	strike_begins(r);
 	r->fault->ops->strike(r);
 	took = mono_now_ns() - began;
 	fault_lower(r->fault, r->grade[LEG_CLIENT]);
 	fault_lower(r->fault, r->grade[LEG_SERVER]);
 	fault_tell_fired(r->fault, 1, r->target, took, took);
+	strike_over(r);
 	observe_from(r->fault->engine, r, 0);
 }
 
 void run_tell(struct run *r, int64_t now_ns)
 {
 	struct fault *f = r->fault;
-	struct engine *e = f->engine;
 
 	if (r->state != RUN_ACTIVE || r->told)
 		return;
 	r->told = true;
 	if (f->ops->tell)
 		f->ops->tell(r);
-	observe_from(e, r, now_ns);
+	observe_from(f->engine, r, now_ns);
+}
+
+void run_done(struct run *r, int64_t now_ns)
+{
+	if (r->state != RUN_ACTIVE || r->done)
+		return;
+	r->done = true;
+	strike_over(r);
 	if (!has_wishes(r))
 		run_free(r);
 	else
@@ -466,6 +478,7 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 	run_settle(r);
 	run_tell(r, now_ns);
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
+	run_done(r, now_ns);
 }
 
 void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)

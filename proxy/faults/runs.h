@@ -55,7 +55,8 @@ void run_free(struct run *r);                  /* as if it had never been: wishe
 void run_watch(struct run *r, int64_t now_ns); /* a pending run waits for its trigger, or strikes */
 void run_arm(struct run *r, int64_t now_ns);
 void run_settle(struct run *r);
-void run_tell(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
+void run_tell(struct run *r, int64_t now_ns);
+void run_done(struct run *r, int64_t now_ns); /* frees it when there is nothing to undo */
 void run_strike(struct run *r);               /* what a stage asked for */
 void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
 

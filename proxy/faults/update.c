@@ -41,6 +41,7 @@ static void choose_again(struct fault *f, int64_t now_ns)
 		run_arm(r, now_ns);
 		run_settle(r);
 		run_tell(r, now_ns);
+		run_done(r, now_ns);
 	}
 }
 

@@ -54,6 +54,8 @@ const struct field settings_fields[] = {
 	    .help = "address of the HTTP API, unix:/path, or off" },
 	{ SETTING(admin_token_file, "admin_token_file", FIELD_TEXT),
 	    .help = "file with the token that the HTTP API asks for, needed beyond loopback" },
+	{ SETTING(witness, "witness", FIELD_BOOL), .initial = "no",
+	    .help = "tell on the timeline what each death struck, and what the peers do about it" },
 	{ .key = NULL },
 };
 

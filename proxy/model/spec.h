@@ -43,6 +43,7 @@ struct settings {
 	int64_t max_fault_duration_ns; /* 0: none */
 	char *admin;                   /* where the HTTP API listens; "off": nowhere */
 	char *admin_token_file;        /* NULL: none */
+	bool witness;                  /* tell what faults struck, and what the peers do */
 };
 
 /* [host NAME]: proxies that live and die together. */

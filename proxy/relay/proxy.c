@@ -15,6 +15,7 @@
 #include "kernel/socket.h"
 #include "relay/builtin.h"
 #include "relay/session.h"
+#include "relay/witness.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -323,6 +324,7 @@ struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char
 	p->door.spec = p->spec;
 	p->door.gate = GATE_REFUSE;
 	TAILQ_INIT(&p->door.targets);
+	TAILQ_INIT(&p->unanswered);
 	p->fd = -1;
 	p->address = spec->listen;
 	p->door.family[LEG_CLIENT] = spec->listen.sa.sa.sa_family; /* a name: unknown */
@@ -399,6 +401,7 @@ void proxy_stop(struct proxy *p, const char *reason)
 	}
 	proxy_close_listener(p);
 	proxy_reject(&p->door, false);
+	witness_forget(p);
 	if (p->retry)
 		event_free(p->retry);
 	proxy_spec_free(p->spec);
