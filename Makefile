@@ -113,8 +113,12 @@ NODE_CLIENT := tests/compat/node_modules/.package-lock.json
 $(NODE_CLIENT): tests/compat/package-lock.json
 	-cd tests/compat && timeout 40 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
 
+# Reports of verdicts made up, without a run.
+$(BUILD)/render: $(BUILD)/tests/compat/render.o $(OBJ)
+	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer $(NODE_CLIENT)
+test-compat: $(BUILD)/deadpeer $(BUILD)/render $(NODE_CLIENT)
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long
