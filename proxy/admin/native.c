@@ -61,7 +61,8 @@ const struct route native_routes[] = {
 	    .answers = "201 Fault, 400, 409, 422" },
 	{ GET, "/v1/faults/{fault}", native_faults_show, "one fault", .answers = "200 Fault, 404" },
 	{ PATCH, "/v1/faults/{fault}", native_faults_update,
-	    "changes some of its keys: it goes on where its type can, else it is armed again",
+	    "changes some of its keys: it goes on where its type can, as all can with another "
+	    "duration, else it is armed again",
 	    .body = "FaultChange", .answers = "200 Fault, 400, 404, 422" },
 	{ DELETE, "/v1/faults/{fault}", native_faults_delete, "lifts a fault",
 	    .answers = "200 Lifted, 404" },

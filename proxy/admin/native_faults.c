@@ -98,18 +98,38 @@ static const struct fault_ops *find_type(struct edit *e, const char *name)
 	return ops;
 }
 
-/* "TYPE-N" */
+/* N of "TYPE-N" as new_name() writes it; 0: it is none. */
+static size_t number_of(const char *name, const char *type)
+{
+	size_t len = strlen(type), n;
+	char *end;
+
+	if (strncmp(name, type, len) != 0 || name[len] != '-' || name[len + 1] < '1' ||
+	    name[len + 1] > '9')
+		return 0;
+	n = strtoul(name + len + 1, &end, 10);
+	return *end ? 0 : n;
+}
+
+/* "TYPE-N" with the least N that is free; among n faults one up to n + 1 is. */
 static char *new_name(const struct config *draft, const char *type)
 {
+	bool *taken = calloc(draft->n_faults + 2, sizeof(*taken));
 	char *name = NULL;
+	size_t n = 1;
 
-	for (unsigned n = 1;; n++) {
-		if (asprintf(&name, "%s-%u", type, n) < 0)
-			return NULL;
-		if (!config_find_fault(draft, name))
-			return name;
-		free(name);
+	for (size_t i = 0; taken && i < draft->n_faults; i++) {
+		size_t number = number_of(draft->faults[i]->name, type);
+
+		if (number <= draft->n_faults)
+			taken[number] = true;
 	}
+	while (taken && taken[n])
+		n++;
+	if (!taken || asprintf(&name, "%s-%zu", type, n) < 0)
+		name = NULL;
+	free(taken);
+	return name;
 }
 
 static struct fault_spec *add_named(
@@ -182,7 +202,7 @@ struct fault_spec *native_fault_add(
 		edit_fail(e, EDIT_BAD, "type: missing: GET /v1/fault-types tells what there is");
 		return NULL;
 	}
-	ops = find_type(e, type);
+	ops = edit_has_room(e, draft->n_faults, "faults") ? find_type(e, type) : NULL;
 	f = ops ? add_named(e, draft, name, &ops->type) : NULL;
 	if (!f || !set_values(e, f, o, true) || (at && !native_set_at(e, f, at)))
 		return NULL;

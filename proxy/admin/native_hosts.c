@@ -90,6 +90,8 @@ static bool create(struct edit *e, struct config *draft, void *arg)
 		return edit_fail(e, EDIT_BAD, "name: expected %s", want);
 	if (host_is(draft, name))
 		return edit_fail(e, EDIT_EXISTS, "there is a host %s", name);
+	if (!edit_has_room(e, draft->n_hosts, "hosts"))
+		return false;
 	h = config_add_host(draft, name);
 	if (!h)
 		return edit_fail(e, EDIT_NO_MEMORY, "out of memory");
@@ -126,6 +128,8 @@ static struct fault_spec *add_fault(struct edit *e, struct control *c, struct co
 	char name[NAME_MAX_BYTES];
 	struct fault_spec *f;
 
+	if (!edit_has_room(e, draft->n_faults, "faults"))
+		return NULL;
 	snprintf(name, sizeof(name), "%s", stem);
 	for (unsigned n = 2; (f = config_find_fault(draft, name)); n++) {
 		const struct fault *known = engine_find(&c->relay->engine, name);

@@ -138,8 +138,11 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 	for (size_t f = 0; f < wanted->n_faults; f++)
 		for (size_t i = 0; i < wanted->n_proxies; i++) {
 			struct proxy *p = plans[i].prepared ? plans[i].prepared : plans[i].kept;
-			struct door door = *proxy_door(p); /* as it will be */
+			struct door door;
 
+			if (!fault_spec_covers(wanted->faults[f], plans[i].spec))
+				continue;
+			door = *proxy_door(p); /* as it will be */
 			door.spec = plans[i].spec;
 			if (!engine_refuses(
 				&c->relay->engine, wanted->faults[f], &door, why, sizeof(why)))

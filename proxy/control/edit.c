@@ -26,6 +26,13 @@ bool edit_fail(struct edit *e, enum edit_kind kind, const char *fmt, ...)
 	return false;
 }
 
+bool edit_has_room(struct edit *e, size_t count, const char *what)
+{
+	return count < EDIT_MAX ||
+	       edit_fail(e, EDIT_BAD, "there are %zu %s already: the API makes at most %d", count,
+		   what, EDIT_MAX);
+}
+
 static bool fail_listen(struct edit *e, int error, const struct addr *listen)
 {
 	struct addr resolved;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define TEXT_BLANKS " \t,"
+#define NAMES_MAX   4096
 
 struct kind {
 	size_t size;
@@ -235,6 +236,9 @@ static const char *text_parse(
 	(void)f, (void)buf, (void)size;
 	if (!*text)
 		return "some text";
+	for (const char *c = text; *c; c++) /* a line that is more than one would be a file's */
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return "a text without control characters";
 	*(char **)p = strdup(text);
 	return *(char **)p ? NULL : "more memory";
 }
@@ -350,6 +354,8 @@ static const char *names_fill(struct names *n, const char *text, char *buf, size
 			snprintf(buf, size, "each name once (%.*s is there twice)", (int)len, text);
 			return buf;
 		}
+		if (n->count == NAMES_MAX)
+			return "at most 4096 names; * is all there are";
 		if (!names_add(n, text, len))
 			return "more memory";
 		const char *want = spec_check_name(n->name[n->count - 1]);
@@ -377,11 +383,11 @@ static const char *names_parse(
 static void names_format(const struct field *f, const void *p, char *buf, size_t size)
 {
 	const struct names *n = p;
+	size_t len = (size_t)snprintf(buf, size, "%s", n->all ? "*" : "");
 
 	(void)f;
-	snprintf(buf, size, "%s", n->all ? "*" : "");
-	for (size_t i = 0; i < n->count; i++)
-		list_append(buf, size, i ? "," : "", n->name[i]);
+	for (size_t i = 0; i < n->count && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? "," : "", n->name[i]);
 }
 
 /* The order counts: it is the order in which the user wrote them. */

@@ -118,6 +118,51 @@ def test_faults_of_a_new_proxy_strike_before_the_first_accept(v1):
         dial(made["listen"])
 
 
+@pytest.mark.timeout(120)
+def test_what_would_take_too_long_is_refused(v1, api):
+    """Whatever a body holds, and up to as many as there may be: each call answers."""
+    def call(method, path, body, status):
+        began = time.monotonic()
+        answer = api.call(method, path, body)
+        assert answer.status == status, answer.body[:200]
+        assert time.monotonic() - began < 5, path
+        return answer.body.decode()
+
+    v1.proxy()
+    names = [f"n{i:x}" for i in range(60000)]
+    assert "4096 names" in call("POST", "/v1/faults", {"type": "hang", "proxy": ",".join(names)}, 400)
+    assert "4096 names" in call("POST", "/v1/faults", {"type": "hang", "proxy": names}, 400)
+    call("POST", "/v1/partitions", {"a": names, "b": ["p"]}, 404)
+    many = {"name": "q", "listen": "127.0.0.1:0", "upstream": "builtin:echo",
+            "faults": [{"type": "hang"}] * 20000}
+    assert "2000 faults" in call("POST", "/v1/proxies", many, 400)
+    every = [{"name": f"q{i}", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+             for i in range(10000)]
+    assert "2000 proxies" in call("POST", "/populate", every, 400)
+    assert len(v1.get("/proxies")["proxies"]) == 1 and v1.get("/faults") == {"faults": []}
+    many["faults"] = [{"type": "hang", "toxicity": 0.5}] * 2000
+    call("POST", "/v1/proxies", many, 201)
+    assert "2000 faults" in call("POST", "/v1/faults", {"type": "hang", "proxy": "p"}, 400)
+    assert "2000 faults" in call("POST", "/proxies/p/toxics", {"type": "noop"}, 400)
+    assert len(v1.get("/faults")["faults"]) == 2000
+    call("POST", "/v1/heal", {}, 200)
+    call("POST", "/populate", every[:1998], 201)
+    assert "2000 proxies" in call("POST", "/proxies", every[-1], 400)
+    call("GET", "/v1/proxies", None, 200)
+    call("GET", "/metrics", None, 200)
+    call("POST", "/v1/faults", {"type": "power_loss", "proxy": "*"}, 201)
+    call("DELETE", "/proxies/q7", None, 204)
+
+
+def test_a_list_of_names_is_told_whole(v1, api):
+    names = [f"{i:03}" + "x" * 60 for i in range(120)]
+    api.post("/populate", [{"name": n, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+                           for n in names])
+    made = v1.fault("hang", names)
+    assert made["proxies"] == names
+    assert v1.get("/config")["faults"][0]["proxy"].split(",") == names
+
+
 # --- faults ---
 
 def test_fault_types_are_those_of_the_command_line(v1):

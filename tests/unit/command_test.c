@@ -394,7 +394,7 @@ START_TEST(other_parameters_are_taken_as_it_runs)
 	ck_assert_uint_eq(told[EVENT_FAULT_ARMED], 1);
 	ck_assert_uint_eq(told[EVENT_FAULT_UPDATED], 1);
 	ck_assert_uint_eq(told[EVENT_FAULT_LIFTED], 0);
-	snprintf(text, sizeof(text), "%s2ms\nduration = 1h\n", proxy);
+	snprintf(text, sizeof(text), "%s2ms\ndelay = 1h\n", proxy);
 	apply(text);
 	ck_assert_uint_eq(told[EVENT_FAULT_UPDATED], 1);
 	ck_assert_uint_eq(told[EVENT_FAULT_LIFTED], 1);

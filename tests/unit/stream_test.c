@@ -238,7 +238,7 @@ START_TEST(other_changes_are_no_update)
 {
 	struct fault *f = fake_arm(w, "latency latency=10s"), *loss = fake_arm(w, "power_loss");
 
-	ck_assert(!update(f, "latency latency=10s duration=5s"));
+	ck_assert(!update(f, "latency latency=10s delay=5s"));
 	ck_assert(!update(f, "bandwidth rate=5"));
 	ck_assert(!update(loss, "power_loss toxicity=50%"));
 }
