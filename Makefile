@@ -19,7 +19,7 @@ endif
 VERSION := 0.1.0
 comma   := ,
 BUILD   := build/$(notdir $(CC))$(if $(SANITIZER),-$(subst $(comma),-,$(SANITIZER)))
-PKGS    := libevent_core libevent_extra inih jansson
+PKGS    := libevent_core libevent_extra inih jansson libmd
 
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
