@@ -238,7 +238,7 @@ static bool look_around(const struct predict_query *q, pid_t pid, struct predict
 	struct sockdiag_list found;
 	bool good;
 
-	if (sockdiag_list(&found) < 0)
+	if (sockdiag_list(&found, NULL) < 0)
 		return explain_dump(why);
 	settings_by_default(q, &settings);
 	good = q->connect.kind == ADDR_NONE || keep_endpoint(&q->connect, &found, why);

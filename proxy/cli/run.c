@@ -450,8 +450,7 @@ static void free_run(struct driver *run)
 
 static void end_time(struct driver *run, const char *why)
 {
-	if (strcmp(why, "decided") != 0)
-		player_stop(run->player, why);
+	player_stop(run->player, !strcmp(why, "limit") ? "the run's limit was reached" : why);
 	for (unsigned i = 0; i < run->n_relays; i++)
 		events_catch_up(&run->relays[i]);
 	watch_stop(run->watch);

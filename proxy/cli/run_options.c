@@ -43,7 +43,7 @@ static const struct option flags[] = {
 static const char help[] =
     "usage: deadpeer run SCENARIO [OPTIONS] [-- COMMAND ARGS...]\n"
     "\n"
-    "Plays a scenario, deadpeer.scenario(5), against an application and says whether that did "
+    "Plays a scenario, deadpeer-scenario(5), against an application and says whether that did "
     "what\n"
     "is expected. COMMAND is the application, or whatever drives it; it finds the proxies in its\n"
     "environment: DEADPEER_<PROXY>=host:port, with _HOST and _PORT, and DEADPEER_ADMIN.\n"
@@ -64,7 +64,7 @@ static const char help[] =
     "  --rung RUNG              of its own relay: best, exact, equivalent, partial\n"
     "\n"
     "Examples:\n"
-    "  deadpeer run redis-power-loss.ini -- ./my-app --redis 127.0.0.1:6380\n"
+    "  deadpeer run redis-power-loss.ini -- ./my-app 127.0.0.1:6380\n"
     "  deadpeer run pool.ini --seed 7 --report out -- sh -c 'exec ./soak \"$DEADPEER_DB\"'\n"
     "Exit status: 0 pass, 1 fail, 2 wrong usage or file, 3 vacuous (nothing was shown), 4 could\n"
     "not inject, 130 or 143 after SIGINT or SIGTERM.\n";

@@ -62,8 +62,7 @@ static json_t *settings_of(const struct driver *run)
 	json_object_set_new(keys, "admin", json_sprintf("unix:%s/admin", run->own.dir));
 	json_object_set_new(keys, "events", json_sprintf("%s/events", run->own.dir));
 	json_object_del(keys, "admin_token_file");
-	if (field_find(settings_fields, "witness"))
-		json_object_set_new(keys, "witness", json_string("yes"));
+	json_object_set_new(keys, "witness", json_string("yes"));
 	if (run->o.rung >= 0)
 		json_object_set_new(keys, "rung", json_string(rung_names[run->o.rung]));
 	return keys;

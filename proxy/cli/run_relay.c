@@ -284,10 +284,10 @@ static int find_relays(struct driver *run)
 	return 0;
 }
 
-static void tell_relay(struct run_relay *r, const json_t *version)
+static void tell_relay(struct run_relay *r)
 {
 	static const char *const grades[] = { "exact", "equivalent", "partial", "refused" };
-	const json_t *wire = json_object_get(version, "wire");
+	const json_t *wire = json_object_get(r->version, "wire");
 	const char *best = "refused", *its;
 
 	for (size_t i = sizeof(grades) / sizeof(*grades); i-- > 0;)
@@ -296,26 +296,26 @@ static void tell_relay(struct run_relay *r, const json_t *version)
 			    !strcmp(its, grades[i]))
 				best = grades[i];
 	driver_tell(r->run, "run.relay",
-	    json_pack("{s:s, s:s, s:s?, s:s, s:I, s:I}", "relay",
+	    json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:I, s:I}", "relay",
 		r->is_own ? "own" : r->server.text, "admin", r->server.text, "version",
-		json_string_value(json_object_get(version, "version")), "wire", best, "skew_ns",
-		(json_int_t)r->skew_ns, "rtt_ns", (json_int_t)r->rtt_ns));
+		json_string_value(json_object_get(r->version, "version")), "wire", best, "witness",
+		*r->witness ? r->witness : NULL, "skew_ns", (json_int_t)r->skew_ns, "rtt_ns",
+		(json_int_t)r->rtt_ns));
 }
 
 static int get_to_know(struct run_relay *r)
 {
 	char why[RUN_WHY_MAX];
-	json_t *version = relay_ask(r, "GET", "/v1/version", NULL, NULL, why);
-	bool known = version && read_clock(r, why) && read_lists(r, why);
 
 	r->faults = json_array();
 	r->created = json_array();
-	if (known)
-		tell_relay(r, version);
-	else if (!r->run->signal)
-		driver_say(r->run, "%s", why);
-	json_decref(version);
-	return known ? 0 : r->run->signal ? RUN_SIGNAL + r->run->signal : RUN_NOT_INJECTED;
+	r->version = relay_ask(r, "GET", "/v1/version", NULL, NULL, why);
+	if (r->version && read_clock(r, why) && read_lists(r, why))
+		return 0;
+	if (r->run->signal)
+		return RUN_SIGNAL + r->run->signal;
+	driver_say(r->run, "%s", why);
+	return RUN_NOT_INJECTED;
 }
 
 /* A name is one proxy. */
@@ -376,12 +376,13 @@ static int start_foreign(struct driver *run)
 
 int relays_start(struct driver *run)
 {
-	int code;
+	int code = run->o.n_admin ? start_foreign(run) : own_start(run);
 
-	if (run->o.n_admin)
-		return start_foreign(run);
-	code = own_start(run);
-	return code ? code : get_to_know(&run->relays[0]);
+	if (!code && !run->o.n_admin)
+		code = get_to_know(&run->relays[0]);
+	for (unsigned i = 0; !code && i < run->n_relays; i++)
+		tell_relay(&run->relays[i]);
+	return code;
 }
 
 static void take_back(struct run_relay *r, const char *path, const json_t *names)
@@ -424,6 +425,7 @@ void relays_free(struct driver *run)
 		struct run_relay *r = &run->relays[i];
 
 		server_free(&r->server);
+		json_decref(r->version);
 		json_decref(r->proxies);
 		json_decref(r->hosts);
 		json_decref(r->faults);

@@ -19,11 +19,13 @@ struct run_relay {
 	unsigned index;
 	struct server server;
 	bool is_own;
+	char witness[16];         /* as deadpeer.start has it; "": none, or not known */
 	int64_t offset_ns;        /* the driver's mono_now_ns() less its own */
 	int64_t skew_ns, rtt_ns;  /* its wall clock less the driver's; how long asking took */
 	uint64_t seq;             /* of the last event that was read */
 	struct client *events;    /* under way; NULL: broken off, or its own */
 	struct event *retry;      /* then, in a moment */
+	json_t *version;          /* the answer of /v1/version */
 	json_t *proxies, *hosts;  /* the arrays of /v1/proxies, /v1/hosts */
 	json_t *faults, *created; /* names of faults and proxies that came with this run */
 };

@@ -31,6 +31,7 @@ struct order_pending {
 	TAILQ_HEAD(, order_call) calls;
 	struct event *over; /* soon: nothing was to be asked */
 	bool some_done;
+	bool looks; /* at the sockets, before the instant comes */
 	enum order_result result;
 	char why[RUN_WHY_MAX];
 	TAILQ_ENTRY(order_pending) in_run;
@@ -70,6 +71,8 @@ static void order_over(struct order_pending *o)
 	struct order_pending copy = *o;
 
 	order_free(o);
+	if (copy.looks)
+		watch_settings(copy.run->watch);
 	copy.done(copy.arg, copy.result, copy.result == ORDER_DONE ? NULL : copy.why);
 }
 
@@ -266,7 +269,9 @@ static void arm(struct order_pending *o, const struct order *order)
 		note(o, ORDER_WRONG, why);
 		return;
 	}
-	watch_settings(run->watch);
+	o->looks = order->at_ns > driver_now_ns(run); /* the relays are told first */
+	if (!o->looks)
+		watch_settings(run->watch);
 	for (unsigned i = 0; i < run->n_relays; i++) {
 		struct run_relay *r = &run->relays[i];
 		json_t *there = NULL, *body;

@@ -9,7 +9,6 @@
 #include "base/mono.h"
 #include "cli/run.h"
 #include "kernel/sockdiag.h"
-#include "kernel/socket.h"
 #include "kernel/tcp_sysctl.h"
 #include <event2/event.h>
 #include <ifaddrs.h>
@@ -24,7 +23,6 @@
 #define SOON_NS      (5 * NS_PER_MS)
 #define PROCESSES    64
 #define SETTINGS_MAX 1024 /* sockets whose options are read at once */
-#define TARGETS_MAX  1024
 
 /* A proxy's address. */
 struct target {
@@ -61,7 +59,8 @@ struct watch {
 	struct event *tick;
 	struct target *targets;
 	unsigned n_targets;
-	struct peer *peers; /* by key */
+	struct sockdiag_ports ports; /* theirs */
+	struct peer *peers;          /* by key */
 	size_t n_peers;
 	pid_t processes[PROCESSES];
 	unsigned n_processes, next_process;
@@ -218,6 +217,26 @@ static void ask(struct watch *w, struct sockdiag_list *list)
 
 /* --- what is told --- */
 
+/* As ss(8) writes it. */
+static const char *state_name(int state)
+{
+	static const char *const names[] = {
+		[TCP_ESTABLISHED] = "ESTAB",
+		[TCP_SYN_SENT] = "SYN-SENT",
+		[TCP_SYN_RECV] = "SYN-RECV",
+		[TCP_FIN_WAIT1] = "FIN-WAIT-1",
+		[TCP_FIN_WAIT2] = "FIN-WAIT-2",
+		[TCP_TIME_WAIT] = "TIME-WAIT",
+		[TCP_CLOSE] = "UNCONN",
+		[TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+		[TCP_LAST_ACK] = "LAST-ACK",
+		[TCP_LISTEN] = "LISTEN",
+		[TCP_CLOSING] = "CLOSING",
+	};
+
+	return state > 0 && state <= TCP_CLOSING ? names[state] : "?";
+}
+
 static json_t *base_of(const struct watch *w, const struct peer *p)
 {
 	char client[ADDR_TEXT_MAX];
@@ -241,7 +260,7 @@ static void tell_state(
 {
 	json_t *o = base_of(w, p);
 
-	json_object_set_new(o, "old", json_string(socket_state_name(old)));
+	json_object_set_new(o, "old", json_string(state_name(old)));
 	json_object_set_new(o, "new", json_string(new));
 	json_object_set_new(o, "retransmits", json_integer(p->now.info.tcpi_retransmits));
 	tell(w, at_ns, "peer.socket", o);
@@ -377,7 +396,7 @@ static void compare(
 	if (!before && p->now.state == TCP_SYN_SENT)
 		tell(w, now_ns, "peer.attempt", base_of(w, p));
 	else if (before && old != p->now.state)
-		tell_state(w, now_ns, p, old, socket_state_name(p->now.state));
+		tell_state(w, now_ns, p, old, state_name(p->now.state));
 	if (due && p->now.state == TCP_ESTABLISHED) {
 		p->settled |= now_ns >= p->since_ns + SETTLE_NS;
 		tell_settings(w, now_ns, p);
@@ -423,7 +442,7 @@ static void look(struct watch *w, bool all)
 	struct sockdiag_list list;
 	bool *due;
 
-	if (!w->n_targets || sockdiag_list(&list) < 0)
+	if (!w->n_targets || sockdiag_list(&list, &w->ports) < 0)
 		return;
 	sockdiag_keep(&list, is_watched, w);
 	due = calloc(list.count + 1, sizeof(*due));
@@ -495,7 +514,7 @@ bool watch_add(struct watch *w, const char *proxy, const struct addr *to, bool a
 {
 	struct target *more;
 
-	if (!w || to->kind != ADDR_IP || w->n_targets == TARGETS_MAX)
+	if (!w || to->kind != ADDR_IP || w->n_targets == SOCKDIAG_PORTS)
 		return true;
 	more = realloc(w->targets, (w->n_targets + 1) * sizeof(*more));
 	if (!more)
@@ -505,6 +524,7 @@ bool watch_add(struct watch *w, const char *proxy, const struct addr *to, bool a
 	if (!more[w->n_targets].proxy)
 		return false;
 	w->n_targets++;
+	w->ports.port[w->ports.count++] = to->port;
 	watch_soon(w);
 	return true;
 }
