@@ -374,7 +374,6 @@ void own_stop(struct driver *run)
 		kill(own->pid, SIGKILL);
 	for (until_ns = mono_now_ns() + STOP_NS; own->alive && mono_now_ns() < until_ns;)
 		driver_turn(run);
-	keep_errors(own);
 	remove_dir(own);
 }
 
