@@ -32,7 +32,9 @@ enum action_kind {
 extern const char *const action_names[];   /* "arm", "lift", "power_off" ..., NULL: the keys */
 extern const struct field action_fields[]; /* the same with help; of nothing */
 
-/* What can be waited for. Counted from when the wait begins. */
+/* What can be waited for. Counted from when the wait begins; directly behind other actions, from
+ * when those did (what an arm brings about is often seen before the relay's answer); behind another
+ * wait, from what met that. */
 enum wait_kind {
 	WAIT_OPENED,      /* a session was accepted */
 	WAIT_CONNECTED,   /* its upstream has answered */
@@ -48,8 +50,9 @@ enum wait_kind {
 };
 
 struct wait_row {
-	const char *name; /* "opened" ...; by name NULL */
-	const char *help; /* half a sentence */
+	const char *name;        /* "opened" ...; by name NULL */
+	const char *help;        /* half a sentence */
+	bool of_proxy, of_fault; /* it takes proxy=, fault= */
 };
 extern const struct wait_row wait_rows[];
 extern const struct field wait_fields[]; /* over struct wait_spec */

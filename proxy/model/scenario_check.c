@@ -118,8 +118,21 @@ static void check_name(const struct line *l, enum name_of what, const char *inne
 	free(known);
 }
 
+static void check_wait_key(const struct line *l, const char *event, const char *key, bool wrong)
+{
+	if (wrong)
+		conf_error_at(
+		    l->run->errors, &l->at, l->title, l->key, "%s does not take %s", event, key);
+}
+
 static void check_wait(const struct line *l, const struct wait_spec *wait)
 {
+	const struct wait_row *row = &wait_rows[wait->kind];
+
+	if (!row->name)
+		return;
+	check_wait_key(l, row->name, "proxy", wait->proxy && !row->of_proxy);
+	check_wait_key(l, row->name, "fault", wait->fault && !row->of_fault);
 	check_name(l, NAME_OF_PROXY, "proxy", wait->proxy);
 	check_name(l, NAME_OF_FAULT, "fault", wait->fault);
 }

@@ -57,7 +57,10 @@
 	X(ctl) \
 	X(top) \
 	X(sockdiag) \
-	X(scenario)
+	X(scenario) \
+	X(journal) \
+	X(await) \
+	X(player)
 
 /* clang-format on */
 

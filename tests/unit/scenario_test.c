@@ -370,7 +370,7 @@ START_TEST(actions_are_judged)
 			   "wait = opend\n"
 			   "wait = opened prox=redis\n"
 			   "wait = opened count=x\n"
-			   "wait = opened fault=step-9\n"
+			   "wait = closed fault=step-9\n"
 			   "pause = 5s..1s\n"
 			   "pause = x\n"
 			   "partition = db1\n"
@@ -379,7 +379,9 @@ START_TEST(actions_are_judged)
 			   "power_on = redis\n" /* it has a host */
 			   "lift = foo\n"
 			   "heal = redi\n"
-			   "run =\n" WANT,
+			   "run =\n"
+			   "wait = exited proxy=pg\n"
+			   "[after opened]\nfault = step-1\nrun = x\n" WANT,
 	    ":13: [at 1s] wait: expected opened, connected, traffic, fired, lifted, closed, "
 	    "detected, reconnected, recovered or exited, got \"opend\" (did you mean "
 	    "\"opened\"?)\n"
@@ -397,7 +399,10 @@ START_TEST(actions_are_judged)
 	    ":22: [at 1s] power_on: expected the name of a host, got \"redis\"\n"
 	    ":23: [at 1s] lift: expected the name of a fault, got \"foo\"\n"
 	    ":24: [at 1s] heal: expected the name of a proxy, got \"redi\" (did you mean "
-	    "\"redis\"?)\n");
+	    "\"redis\"?)\n"
+	    ":26: [at 1s] wait: exited does not take proxy\n"
+	    ":27: [after opened] opened does not take fault\n"
+	    ":27: [after opened] fault: expected the name of a fault, got \"step-1\"\n");
 }
 END_TEST
 
