@@ -210,7 +210,7 @@ JUDGE(judge_jitter)
 /* ---- traffic again ---- */
 
 static void judge_back(const struct judging *j, const struct fact_recovery *r, int64_t at_ns,
-    const char *what, struct finding *out)
+    const char *what, const char *nothing, struct finding *out)
 {
 	const struct fact_death *d = death_of(j, r);
 	const bool never = at_ns == NOT_YET;
@@ -221,24 +221,30 @@ static void judge_back(const struct judging *j, const struct fact_recovery *r, i
 	out->session = d->session;
 	expect_time(j, (never ? j->facts->end_ns : at_ns) - r->lifted_ns, never, out);
 	if (never)
-		expect_say(out->actual, "no %s since the fault's end", what);
+		expect_say(out->actual, "%s since the fault's end", nothing);
 	else
 		expect_say(out->actual, "%s %s after the fault's end", what,
 		    say_time(text, out->measured_ns));
+	if (r->unsure && out->found == FOUND_FAIL) {
+		out->found = FOUND_UNTOLD;
+		expect_say(
+		    out->why, "its session lived, and when it carried bytes again was not told");
+	}
 }
 
 JUDGE(judge_recover_within)
 {
 	const struct fact_recovery *r = &j->facts->recoveries[i];
 
-	judge_back(j, r, r->first_ns, "first bytes both ways", out);
+	judge_back(j, r, r->first_ns, "first bytes both ways", "no bytes both ways", out);
 }
 
 JUDGE(judge_full_recovery)
 {
 	const struct fact_recovery *r = &j->facts->recoveries[i];
 
-	judge_back(j, r, r->full_ns, "as many sessions with traffic as before", out);
+	judge_back(j, r, r->full_ns, "as many sessions with traffic as before",
+	    "fewer sessions with traffic than before", out);
 }
 
 /* ---- the command ---- */
@@ -255,6 +261,5 @@ JUDGE(judge_exit_code)
 	if (code >= 0)
 		expect_say(out->actual, "exit code %lld", (long long)code);
 	else
-		expect_say(
-		    out->actual, "killed by signal %lld", (long long)record_int(r, "signal", 0));
+		expect_say(out->actual, "killed by signal %d", fact_signal(r));
 }

@@ -4,6 +4,7 @@
  */
 #include "control/facts.h"
 #include "control/facts_parts.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,16 @@ void facts_free(struct facts *f)
 	free(f->gates);
 	json_decref(f->index);
 	free(f);
+}
+
+int fact_signal(const struct record *r)
+{
+	const char *name = record_text(r, "signal");
+
+	for (int n = 1; name && n < NSIG; n++)
+		if (sigabbrev_np(n) && !strcmp(sigabbrev_np(n), name))
+			return n;
+	return (int)record_int(r, "signal", 0);
 }
 
 /* What it answered before the first of these is what that one says was old. */

@@ -73,9 +73,10 @@ struct fact_death {
 	enum fact_sight seen_by;
 	int64_t *drops; /* when each segment was dropped that came from the watcher */
 	size_t n_drops, room;
-	bool sends;                         /* those are retransmissions; else probes */
-	bool lived, zombie;                 /* lived: the fault ended, and the session went on */
-	int64_t again_ns[FACT_LEGS];        /* first bytes after the fault's end on this session */
+	bool sends;                  /* those are retransmissions; else probes */
+	bool lived, zombie;          /* lived: the fault ended, and the session went on */
+	int64_t again_ns[FACT_LEGS]; /* first bytes after the fault's end on this session */
+	bool again_by_then;          /* that is only when totals proved them: no later than it */
 	int64_t connected_ns, recovered_ns; /* a new session; bytes both ways: moments */
 	size_t came_back;                   /* attempt; NOBODY: none */
 	size_t comeback;                    /* NOBODY: it never tried */
@@ -114,6 +115,7 @@ struct fact_recovery {
 	int64_t at_ns, lifted_ns, first_ns, full_ns; /* moments */
 	size_t before, storm; /* sessions that were open; attempts in the busiest second */
 	bool traffic_before, invisible;
+	bool unsure; /* sessions lived, and when they carried bytes again was not told */
 };
 
 struct facts {
@@ -145,6 +147,9 @@ bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int
 
 /* Have both been the same client? One whose process was not seen may be any at its address. */
 bool fact_client_same(const struct fact_client *a, const struct fact_client *b);
+
+/* Of command.exited: its number, told as such or by name ("TERM"). 0: none. */
+int fact_signal(const struct record *r);
 
 /* Standard deviation by mean; 0 of nothing. */
 double facts_spread(const double *values, size_t n);

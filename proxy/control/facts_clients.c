@@ -98,6 +98,25 @@ static bool same_attempt(const struct facts *f, const struct fact_attempt *a,
 	return sight != SIGHT_SESSION && r->at_ns <= s->opened_ns + SAME_ATTEMPT_NS;
 }
 
+/* What its address answers just now, where nobody accepted it. */
+static enum fact_outcome outcome_now(const struct facts *f, const char *proxy)
+{
+	static const struct {
+		const char *gate;
+		enum fact_outcome outcome;
+	} rows[] = { { "refuse", OUTCOME_REFUSED }, { "silent", OUTCOME_UNANSWERED },
+		{ "hold", OUTCOME_UNANSWERED }, { "full", OUTCOME_UNANSWERED } };
+	const char *gate = NULL;
+
+	for (size_t i = f->n_gates; i && !gate; i--)
+		if (!strcmp(record_text(f->gates[i - 1], "proxy"), proxy))
+			gate = record_text(f->gates[i - 1], "new");
+	for (size_t i = 0; gate && i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(rows[i].gate, gate))
+			return rows[i].outcome;
+	return OUTCOME_UNKNOWN;
+}
+
 static const char *attempt_key(char *key, size_t size, const char *proxy, const char *client)
 {
 	snprintf(key, size, "%.300s %.300s", proxy, client);
@@ -118,7 +137,7 @@ bool facts_attempt(struct facts *f, const struct record *r, enum fact_sight sigh
 	if (n == NOBODY || !same_attempt(f, &f->attempts[n], r, sight)) {
 		n = f->n_attempts++;
 		f->attempts[n] = (struct fact_attempt){ r->at_ns, NOT_YET, proxy, client,
-			facts_who(f, client), OUTCOME_UNKNOWN, sight, false, NOBODY };
+			facts_who(f, client), outcome_now(f, proxy), sight, false, NOBODY };
 	}
 	a = &f->attempts[n];
 	a->by_syn |= sight == SIGHT_SEGMENT;

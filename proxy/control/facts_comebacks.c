@@ -154,7 +154,7 @@ static bool look_at_attempts(const struct facts *f, struct fact_comeback *c)
 /* Who knows of it while the client comes back belongs to the same comeback. */
 static void adopt(struct facts *f, const struct fact_comeback *c)
 {
-	for (size_t i = c->death; i < f->n_deaths; i++) {
+	for (size_t i = 0; i < f->n_deaths; i++) {
 		struct fact_death *d = &f->deaths[i];
 		const struct fact_session *s = &f->sessions[d->session];
 

@@ -1,7 +1,8 @@
 /*
  * How a client waits between attempts. Gaps that grow reach a cap, the longest of them; those near
  * it say nothing of the growth. A constant wait with jitter has a longest gap, too, so gaps are
- * only taken for growing ones if they begin well below what is usual, or grow as a whole.
+ * only taken for growing ones if they begin well below what is usual, rise and then stay, or grow
+ * as a whole.
  */
 #include "base/mono.h"
 #include "control/facts_parts.h"
@@ -12,6 +13,7 @@
 #define AT_CAP       0.9
 #define GROWS        1.25 /* as a whole */
 #define BEGINS_BELOW 0.5  /* the first gaps, by the usual one */
+#define RISES_FROM   0.6  /* the first gap, by the cap */
 #define EARLY        3
 #define GAPS_MAX     512 /* more than these say nothing new */
 #define LEAST_NS     NS_PER_MS
@@ -72,6 +74,18 @@ static size_t cap_at(const int64_t *gaps, size_t n)
 	return i;
 }
 
+/* Gaps that rise to a cap and stay there. */
+static bool rises_to(const int64_t *gaps, size_t n, size_t cap)
+{
+	if ((double)gaps[0] > RISES_FROM * (double)gaps[cap])
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (i <= cap ? gaps[i] <= gaps[i - 1]
+			     : (double)gaps[i] < AT_CAP * (double)gaps[cap])
+			return false;
+	return true;
+}
+
 /* How many gaps tell how they grow: up to the cap, with it if there are too few without; all, if
  * they do not grow. */
 static size_t ramp_of(const int64_t *gaps, size_t n)
@@ -80,7 +94,7 @@ static size_t ramp_of(const int64_t *gaps, size_t n)
 	const bool begins_low =
 	    (double)median(gaps, n < EARLY ? n : EARLY) < BEGINS_BELOW * (double)median(gaps, n);
 
-	if (!cap || (!begins_low && exp(fit(gaps, n).b) <= GROWS))
+	if (!cap || (!begins_low && !rises_to(gaps, n, cap) && exp(fit(gaps, n).b) <= GROWS))
 		return n;
 	return cap > 1 ? cap : 2;
 }

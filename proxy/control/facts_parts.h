@@ -26,3 +26,22 @@ bool facts_attempt(struct facts *f, const struct record *r, enum fact_sight sigh
  * Below 0: too few. */
 double facts_growth(const int64_t *gaps_ns, size_t n);
 double facts_jitter(const int64_t *gaps_ns, size_t n);
+
+/* A name of one relay: "0/dead". Returns key. */
+const char *facts_scoped(char *key, size_t size, unsigned relay, const char *name);
+
+/* The fault that a record is of; made if it was not known. NULL: no memory. */
+struct fact_fault *facts_get_fault(struct facts *f, const struct record *r);
+
+/* Readers of one event each. False: no memory. */
+bool facts_read_relay(struct facts *f, const struct record *r);
+bool facts_read_start(struct facts *f, const struct record *r);
+bool facts_read_lost(struct facts *f, const struct record *r);
+bool facts_read_armed(struct facts *f, const struct record *r);
+bool facts_read_active(struct facts *f, const struct record *r);
+bool facts_read_fired(struct facts *f, const struct record *r);
+bool facts_read_refused(struct facts *f, const struct record *r);
+bool facts_read_lifted(struct facts *f, const struct record *r);
+bool facts_read_phase(struct facts *f, const struct record *r);
+bool facts_read_action(struct facts *f, const struct record *r);
+bool facts_read_gate(struct facts *f, const struct record *r);

@@ -8,235 +8,12 @@
 #define DROPS_MAX     2048 /* of one death; a record of more than DROPS_AT_ONCE counts as so many */
 #define DROPS_AT_ONCE 64
 
-static const char *scoped(char *key, size_t size, unsigned relay, const char *name)
-{
-	snprintf(key, size, "%u/%.300s", relay, name ? name : "");
-	return key;
-}
-
 static int word_of(const char *const *names, const char *word, int other)
 {
 	for (int i = 0; word && names[i]; i++)
 		if (!strcmp(names[i], word))
 			return i;
 	return other;
-}
-
-/* ---- relays ---- */
-
-/* run.relay stands in the order of their numbers, unless it says its number. */
-static bool read_relay(struct facts *f, const struct record *r)
-{
-	const int64_t told = record_int(r, "relay", -1);
-	size_t n = told >= 0 ? (size_t)told : 0;
-
-	while (told < 0 && n < f->n_relays && f->relays[n].told)
-		n++;
-	if (n >= f->n_relays)
-		return true;
-	f->relays[n].told = r;
-	f->relays[n].name = record_text(r, "relay");
-	if (!f->relays[n].name)
-		f->relays[n].name = record_text(r, "admin");
-	if (!f->relays[n].witness)
-		f->relays[n].witness = record_text(r, "witness");
-	return true;
-}
-
-static bool read_start(struct facts *f, const struct record *r)
-{
-	if (r->relay < f->n_relays && record_text(r, "witness"))
-		f->relays[r->relay].witness = record_text(r, "witness");
-	return true;
-}
-
-static bool read_lost(struct facts *f, const struct record *r)
-{
-	const char *name = record_text(r, "relay");
-	const int64_t number =
-	    record_int(r, "relay", r->relay == JOURNAL_DRIVER ? -1 : (int64_t)r->relay);
-
-	for (size_t i = 0; i < f->n_relays; i++) {
-		struct fact_relay *relay = &f->relays[i];
-
-		if (number == (int64_t)i || (name && relay->name && !strcmp(name, relay->name)))
-			relay->events_lost += record_int(r, "lost", 0);
-	}
-	return true;
-}
-
-/* ---- faults ---- */
-
-static const struct step *step_named(const struct scenario *s, const char *name)
-{
-	for (size_t i = 0; name && i < s->n_steps; i++)
-		if (!strcmp(s->steps[i].name, name))
-			return &s->steps[i];
-	return NULL;
-}
-
-/* NAME, or NAME#k: the step's k-th time. */
-static void find_spec(const struct facts *f, struct fact_fault *fault)
-{
-	const struct scenario *s = f->scenario;
-	const char *hash = strrchr(fault->name, '#');
-	const size_t len = hash ? (size_t)(hash - fault->name) : strlen(fault->name);
-
-	fault->iteration = 1;
-	for (size_t i = 0; i < s->n_steps; i++)
-		for (size_t k = 0; k < s->steps[i].n_actions; k++) {
-			const struct fault_spec *spec = s->steps[i].actions[k].fault;
-
-			if (!spec || (strcmp(spec->name, fault->name) != 0 &&
-					 (strlen(spec->name) != len ||
-					     strncmp(spec->name, fault->name, len) != 0)))
-				continue;
-			fault->spec = spec;
-			fault->step = &s->steps[i];
-			if (hash && strcmp(spec->name, fault->name) != 0)
-				fault->iteration = strtol(hash + 1, NULL, 10);
-			return;
-		}
-	fault->spec = s->config ? config_find_fault(s->config, fault->name) : NULL;
-}
-
-static struct fact_fault *find_fault(struct facts *f, const struct record *r)
-{
-	char key[400];
-	const size_t n =
-	    facts_lookup(f, 'f', scoped(key, sizeof(key), r->relay, record_text(r, "fault")));
-
-	return n == NOBODY ? NULL : &f->faults[n];
-}
-
-static struct fact_fault *add_fault(struct facts *f, const struct record *r)
-{
-	struct fact_fault *fault = &f->faults[f->n_faults];
-	char key[400];
-
-	*fault = (struct fact_fault){ .relay = r->relay,
-		.name = record_text(r, "fault"),
-		.type = record_text(r, "type"),
-		.side = record_text(r, "side"),
-		.active_ns = NOT_YET,
-		.lifted_ns = NOT_YET };
-	if (!fault->name)
-		fault->name = "?";
-	find_spec(f, fault);
-	if (!fault->type)
-		fault->type = fault->spec ? fault->spec->type->name : "?";
-	if (!fault->side)
-		fault->side = fault->spec ? side_names[fault->spec->side] : "?";
-	return facts_name(f, 'f', scoped(key, sizeof(key), r->relay, fault->name), f->n_faults++)
-		   ? fault
-		   : NULL;
-}
-
-static struct fact_fault *get_fault(struct facts *f, const struct record *r)
-{
-	struct fact_fault *fault = find_fault(f, r);
-
-	return fault ? fault : add_fault(f, r);
-}
-
-/* A name may come again once its first owner is gone. */
-static bool read_armed(struct facts *f, const struct record *r)
-{
-	const struct fact_fault *known = find_fault(f, r);
-
-	return known && known->lifted_ns == NOT_YET ? true : add_fault(f, r) != NULL;
-}
-
-static bool read_active(struct facts *f, const struct record *r)
-{
-	struct fact_fault *fault = get_fault(f, r);
-
-	if (!fault)
-		return false;
-	if (fault->active_ns == NOT_YET)
-		fault->active_ns = r->at_ns;
-	fault->grade = record_text(r, "grade");
-	if (r->relay < f->n_relays)
-		f->relays[r->relay].acted = true;
-	return true;
-}
-
-static bool read_fired(struct facts *f, const struct record *r)
-{
-	struct fact_fault *fault = get_fault(f, r);
-
-	if (!fault)
-		return false;
-	fault->sessions += record_int(r, "sessions", 0);
-	if (record_text(r, "grade"))
-		fault->grade = record_text(r, "grade");
-	return true;
-}
-
-static bool read_refused(struct facts *f, const struct record *r)
-{
-	struct fact_fault *fault = get_fault(f, r);
-	const char *reason = record_text(r, "reason");
-
-	if (fault)
-		fault->refused = reason ? reason : "refused";
-	return fault != NULL;
-}
-
-/* Those that it holds down come back. */
-static void let_go(struct facts *f, const struct fact_fault *fault, int64_t at_ns)
-{
-	for (size_t i = 0; i < f->n_deaths; i++) {
-		struct fact_death *d = &f->deaths[i];
-
-		if (&f->faults[d->fault] == fault && d->until_ns == NOT_YET)
-			d->until_ns = at_ns;
-	}
-}
-
-static bool read_lifted(struct facts *f, const struct record *r)
-{
-	struct fact_fault *fault = find_fault(f, r);
-
-	if (!fault)
-		return true;
-	fault->lifted_ns = r->at_ns;
-	fault->sessions = record_int(r, "sessions", fault->sessions);
-	fault->segments = record_int(r, "segments", fault->segments);
-	let_go(f, fault, r->at_ns);
-	return true;
-}
-
-static bool read_phase(struct facts *f, const struct record *r)
-{
-	const struct fact_fault *fault = find_fault(f, r);
-	const char *phase = record_text(r, "phase");
-
-	if (fault && phase && !strcmp(phase, "up"))
-		let_go(f, fault, r->at_ns);
-	return true;
-}
-
-/* Faults that an action made without a name in the file: power_off, partition. */
-static bool read_action(struct facts *f, const struct record *r)
-{
-	const char *name = record_text(r, "fault");
-
-	for (size_t i = 0; name && i < f->n_faults; i++) {
-		struct fact_fault *fault = &f->faults[i];
-
-		if (fault->step || fault->spec || strcmp(fault->name, name) != 0)
-			continue;
-		fault->step = step_named(f->scenario, record_text(r, "step"));
-		fault->iteration = record_int(r, "iteration", 1);
-	}
-	return true;
-}
-
-static bool read_gate(struct facts *f, const struct record *r)
-{
-	f->gates[f->n_gates++] = r;
-	return true;
 }
 
 /* ---- sessions ---- */
@@ -248,7 +25,7 @@ static struct fact_session *find_session(
 	size_t n;
 
 	snprintf(text, sizeof(text), "%lld", (long long)record_int(r, id, -1));
-	n = facts_lookup(f, 's', scoped(key, sizeof(key), r->relay, text));
+	n = facts_lookup(f, 's', facts_scoped(key, sizeof(key), r->relay, text));
 	return n == NOBODY ? NULL : &f->sessions[n];
 }
 
@@ -273,7 +50,7 @@ static bool read_opened(struct facts *f, const struct record *r)
 	s->who = facts_who(f, s->client);
 	s->watched = facts_lookup(f, 'w', s->client) != NOBODY;
 	snprintf(text, sizeof(text), "%lld", (long long)s->id);
-	return facts_name(f, 's', scoped(key, sizeof(key), r->relay, text), n) &&
+	return facts_name(f, 's', facts_scoped(key, sizeof(key), r->relay, text), n) &&
 	       facts_name(f, 'c', s->client, n) && facts_attempt(f, r, SIGHT_SESSION, n);
 }
 
@@ -316,10 +93,13 @@ static void count_bytes(struct facts *f, struct fact_session *s, const struct re
 
 	for (int way = 0; way < FACT_LEGS; way++) {
 		const int64_t total = record_int(r, keys[way], s->bytes[way]);
-		const struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
+		struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
+		const bool told = d && d->again_ns[way] != NOT_YET;
 
 		if (total > (d ? d->bytes[way] : 0))
 			add_bytes(f, s, (enum fact_leg)way, r->at_ns);
+		if (d && !told && d->again_ns[way] != NOT_YET)
+			d->again_by_then = true;
 		s->bytes[way] = total;
 	}
 }
@@ -354,7 +134,7 @@ static void read_options(const struct facts *f, struct fact_death *d)
 static bool read_struck(struct facts *f, const struct record *r)
 {
 	struct fact_session *s = find_session(f, r, "session");
-	struct fact_fault *fault = get_fault(f, r);
+	struct fact_fault *fault = facts_get_fault(f, r);
 	const char *watcher = record_text(r, "watcher");
 	struct fact_death *d = &f->deaths[f->n_deaths];
 
@@ -516,7 +296,7 @@ static bool read_started(struct facts *f, const struct record *r)
 	return true;
 }
 
-/* "ended": deadpeer ended it. */
+/* One that comes after run.end was ended by deadpeer, as is one that says "ended". */
 static bool read_exited(struct facts *f, const struct record *r)
 {
 	if (!json_is_true(json_object_get(r->fields, "ended")))
@@ -540,17 +320,17 @@ static const struct {
 	{ "peer.attempt", read_attempt },
 	{ "peer.socket", read_socket },
 	{ "peer.settings", read_settings },
-	{ "fault.armed", read_armed },
-	{ "fault.active", read_active },
-	{ "fault.fired", read_fired },
-	{ "fault.phase", read_phase },
-	{ "fault.lifted", read_lifted },
-	{ "fault.refused", read_refused },
-	{ "proxy.gate", read_gate },
-	{ "action.done", read_action },
-	{ "run.relay", read_relay },
-	{ "run.events_lost", read_lost },
-	{ "deadpeer.start", read_start },
+	{ "fault.armed", facts_read_armed },
+	{ "fault.active", facts_read_active },
+	{ "fault.fired", facts_read_fired },
+	{ "fault.phase", facts_read_phase },
+	{ "fault.lifted", facts_read_lifted },
+	{ "fault.refused", facts_read_refused },
+	{ "proxy.gate", facts_read_gate },
+	{ "action.done", facts_read_action },
+	{ "run.relay", facts_read_relay },
+	{ "run.events_lost", facts_read_lost },
+	{ "deadpeer.start", facts_read_start },
 	{ "command.started", read_started },
 	{ "command.exited", read_exited },
 };

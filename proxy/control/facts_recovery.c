@@ -159,6 +159,8 @@ bool facts_find_recoveries(struct facts *f)
 		if (f->deaths[i].at_ns < r->at_ns)
 			r->at_ns = f->deaths[i].at_ns;
 		r->traffic_before |= f->deaths[i].traffic_before;
+		r->unsure |= f->deaths[i].lived &&
+			     (f->deaths[i].again_by_then || f->deaths[i].recovered_ns == NOT_YET);
 	}
 	for (size_t i = 0; i < f->n_recoveries; i++) {
 		struct fact_recovery *r = &f->recoveries[i];

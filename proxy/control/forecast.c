@@ -134,7 +134,8 @@ static int64_t ended_after(const struct subject *x)
 
 	if (x->d->until_ns != NOT_YET)
 		return x->d->until_ns - x->d->at_ns;
-	return spec && spec->duration_ns ? spec->duration_ns : 0;
+	/* As long as it may still end as it was told to. */
+	return spec && x->d->at_ns + spec->duration_ns > x->f->end_ns ? spec->duration_ns : 0;
 }
 
 static void power_loss(struct subject *x)
@@ -277,10 +278,12 @@ static void explain(const struct subject *x, const struct prediction *p, char *b
 
 static int64_t since_death(const struct subject *x, const struct prediction *p, int64_t ns)
 {
-	const int64_t passed = p->from == PREDICT_FROM_LAST     ? x->fate.forget_after_ns
-			       : p->from == PREDICT_FROM_CLOSED ? x->fate.blocked_for_ns
-								: 0;
+	int64_t passed = 0;
 
+	if (p->from == PREDICT_FROM_LAST)
+		passed = x->fate.forget_after_ns;
+	else if (p->from == PREDICT_FROM_CLOSED)
+		passed = x->fate.blocked_for_ns;
 	ns += x->since_ns - passed;
 	return ns > 0 ? ns : 0;
 }
@@ -345,6 +348,7 @@ enum against forecast_against(
 		return AGAINST_SOONER;
 	if (after_ns < c->low_ns - FORECAST_SLACK_NS)
 		return AGAINST_SOONER;
-	return c->high_ns != NOT_YET && after_ns > c->high_ns + FORECAST_SLACK_NS ? AGAINST_LATER
-										  : AGAINST_WITHIN;
+	if (c->high_ns != NOT_YET && after_ns > c->high_ns + FORECAST_SLACK_NS)
+		return AGAINST_LATER;
+	return AGAINST_WITHIN;
 }

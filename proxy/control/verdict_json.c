@@ -73,8 +73,8 @@ static json_t *exit_status(const struct facts *f)
 
 	if (r && record_int(r, "code", -1) >= 0)
 		json_object_set_new(o, "code", json_integer(record_int(r, "code", 0)));
-	if (r && record_int(r, "signal", 0) > 0)
-		json_object_set_new(o, "signal", json_integer(record_int(r, "signal", 0)));
+	if (r && fact_signal(r) > 0)
+		json_object_set_new(o, "signal", json_integer(fact_signal(r)));
 	return o;
 }
 

@@ -57,6 +57,9 @@
 	X(ctl) \
 	X(top) \
 	X(sockdiag) \
+	X(journal_read) \
+	X(facts) \
+	X(verdict) \
 	X(scenario) \
 	X(journal) \
 	X(await) \
