@@ -31,7 +31,9 @@
 	X(engine) \
 	X(cap) \
 	X(tell) \
+	X(strike) \
 	X(icmp) \
+	X(sniff) \
 	X(reject) \
 	X(walk) \
 	X(stream) \
@@ -43,6 +45,7 @@
 	X(flap) \
 	X(gates) \
 	X(flow) \
+	X(witness) \
 	X(command) \
 	X(edit) \
 	X(route) \
