@@ -292,9 +292,9 @@ static int64_t wait_traffic(struct driver *run)
 	run->traffic = await_new();
 	if (!run->traffic)
 		return at_ns;
-	await_begin(run->traffic, &wait);
 	for (size_t i = 0; i < run->journal.count; i++)
 		await_saw(run->traffic, &run->journal.records[i]);
+	await_begin(run->traffic, &wait, 0);
 	while (!await_met(run->traffic) && !run->signal && driver_now_ns(run) < until_ns &&
 	       (!run->command.pid || run->command.alive))
 		driver_turn(run);

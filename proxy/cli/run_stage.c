@@ -234,12 +234,12 @@ static json_t *fault_json(const struct fault_spec *f, const char *name)
 /* The instant by the relay's own clock. */
 static void set_instant(json_t *body, const struct run_relay *r, int64_t at_ns)
 {
-	const int64_t ahead_ns = at_ns - driver_now_ns(r->run);
+	const int64_t now_ns = driver_now_ns(r->run);
 	char at[31];
 
-	if (at_ns == INT64_MIN || ahead_ns <= 0)
+	if (at_ns <= now_ns)
 		return;
-	mono_format_wall_ns(at, mono_wall_ns() + ahead_ns + r->skew_ns);
+	mono_format_wall_ns(at, mono_wall_ns() + (at_ns - now_ns) + r->skew_ns);
 	json_object_set_new(body, "at", json_string(at));
 }
 

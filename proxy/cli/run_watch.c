@@ -57,6 +57,7 @@ struct peer {
 struct watch {
 	struct driver *run;
 	struct event *tick;
+	bool stopped;
 	struct target *targets;
 	unsigned n_targets;
 	struct sockdiag_ports ports; /* theirs */
@@ -442,7 +443,7 @@ static void look(struct watch *w, bool all)
 	struct sockdiag_list list;
 	bool *due;
 
-	if (!w->n_targets || sockdiag_list(&list, &w->ports) < 0)
+	if (w->stopped || !w->n_targets || sockdiag_list(&list, &w->ports) < 0)
 		return;
 	sockdiag_keep(&list, is_watched, w);
 	due = calloc(list.count + 1, sizeof(*due));
@@ -472,7 +473,7 @@ static void tick_due(evutil_socket_t fd, short what, void *arg)
 
 void watch_soon(struct watch *w)
 {
-	if (w && w->n_targets &&
+	if (w && w->n_targets && !w->stopped &&
 	    mono_now_ns() > w->looked_ns + SOON_NS + w->cost_ns * LOOK_SHARE / 4)
 		event_active(w->tick, EV_TIMEOUT, 0);
 }
@@ -489,7 +490,7 @@ void watch_stop(struct watch *w)
 		return;
 	look(w, false);
 	event_del(w->tick);
-	w->n_targets = 0;
+	w->stopped = true;
 }
 
 /* --- life --- */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BARS_MAX 40
+#define BARS_MAX   40
+#define NEVER_FROM 94.0 /* percent: behind it is what never comes */
 
 enum { BAR_HEIGHT = 24 };
 
@@ -41,6 +42,7 @@ static struct axis axis_of(const json_t *verdict)
 {
 	int64_t least = 0, most = 0;
 	const json_t *death;
+	struct axis a;
 	size_t i;
 
 	json_array_foreach(part_list(verdict, "deaths"), i, death)
@@ -51,7 +53,9 @@ static struct axis axis_of(const json_t *verdict)
 		widen(&least, &most, part_int(p, "high_ns", 0));
 		widen(&least, &most, part_int(json_object_get(death, "detected"), "after_ns", 0));
 	}
-	return axis_fit(least, most + most / 20);
+	a = axis_fit(least, most + most / 50);
+	a.reserved = 100 - NEVER_FROM;
+	return a;
 }
 
 static void draw_prediction(FILE *out, const struct axis *a, const json_t *death)
@@ -66,13 +70,13 @@ static void draw_prediction(FILE *out, const struct axis *a, const json_t *death
 	}
 	if (part_has(p, "low_ns") || part_has(p, "high_ns")) {
 		from = axis_percent(a, part_int(p, "low_ns", 0));
-		to = part_has(p, "high_ns") ? axis_percent(a, part_int(p, "high_ns", 0)) : 100;
+		to = part_has(p, "high_ns") ? axis_percent(a, part_int(p, "high_ns", 0)) : 100.0;
 		/* a range that is a point must be seen, too */
 		from = to - from < 0.8 ? (to + from) / 2 - 0.4 : from;
 		to = to - from < 0.8 ? from + 0.8 : to;
 		svg_rect(out, "range", from, to, 5, BAR_HEIGHT - 10, words);
 	} else {
-		svg_rect(out, "range never", 0, 100, 5, BAR_HEIGHT - 10, words);
+		svg_rect(out, "range never", NEVER_FROM, 100, 5, BAR_HEIGHT - 10, words);
 	}
 	free(words);
 }
@@ -86,7 +90,7 @@ static void draw_measured(FILE *out, const struct axis *a, const json_t *death)
 		svg_mark(out, "measured", axis_percent(a, part_int(d, "after_ns", 0)),
 		    BAR_HEIGHT / 2, words ? words : "");
 	else
-		svg_mark(out, "never", 98.4, BAR_HEIGHT / 2, "not until the end");
+		svg_mark(out, "never", (NEVER_FROM + 100) / 2, BAR_HEIGHT / 2, "not until the end");
 	free(words);
 }
 
@@ -111,6 +115,7 @@ static void write_bar(FILE *out, const struct axis *a, const json_t *death)
 static void write_legend(FILE *out, const struct axis *a)
 {
 	fputs("<ul class=\"legend\"><li><i class=\"swatch range\"></i>predicted</li>"
+	      "<li><i class=\"swatch open\"></i>predicted: never</li>"
 	      "<li><svg class=\"sign\" aria-hidden=\"true\" width=\"18\" height=\"18\"><use "
 	      "href=\"#m-measured\" class=\"m-measured\" x=\"9\" y=\"9\"/></svg>measured</li>"
 	      "<li><svg class=\"sign\" aria-hidden=\"true\" width=\"18\" height=\"18\"><use "

@@ -12,7 +12,7 @@
 
 #define CLIENTS_MAX 60
 #define BINS        120
-#define TOGETHER    0.9 /* percent */
+#define TOGETHER    1.3 /* percent */
 
 enum { DOT_HEIGHT = 22, STORM_HEIGHT = 56 };
 

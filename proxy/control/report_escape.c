@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define REPLACEMENT 0xfffd
+#define LETTERS     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 /* The character at *at, which moves behind it; REPLACEMENT for what is no UTF-8. */
 static uint32_t next_character(const unsigned char **at)
@@ -95,10 +96,14 @@ static void put_yaml(FILE *out, uint32_t c)
 		fprintf(out, c < 0x100 ? "\\x%02X" : "\\u%04X", (unsigned)c);
 }
 
+/* Version 14 escapes '#' by a backslash, but readers of 13 would take "\# SKIP" for a directive: it
+ * becomes its wide twin. */
 static void put_tap(FILE *out, uint32_t c)
 {
-	if (is_one_of(c, "\\#"))
-		fprintf(out, "\\%c", (int)c);
+	if (c == '#')
+		put(out, 0xff03);
+	else if (c == '\\')
+		fputs("\\\\", out);
 	else if (is_hidden(c))
 		put_blank_or(out, c);
 	else
@@ -176,7 +181,7 @@ static bool is_word_with_sense(enum escape how, const unsigned char *s)
 	const char *text = (const char *)s;
 
 	if (how == ESCAPE_MERMAID)
-		return !strncasecmp(text, "end", 3);
+		return !strncasecmp(text, "end", 3) && !strspn(text + 3, LETTERS);
 	return how == ESCAPE_MARKDOWN &&
 	       (!strncmp(text, "://", 3) || !strncasecmp(text, "www.", 4));
 }

@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX   100
+#define ROWS_MAX   200
+#define ROWS_OPEN  12 /* the others unfold */
 #define ADVICE_MAX 5
+#define WHOLE_MAX  12 /* columns of a cell that is not broken */
 
 /* A class of the style; a text from outside never is one. */
 static const char *class_of(const char *result)
@@ -80,6 +82,8 @@ static void write_cell(FILE *out, const struct table_column *c, const json_t *ro
 	markup_printf(out, "<td role=\"cell\" data-head=\"%s\"", c->head);
 	if (!cell || !*cell)
 		fputs(" class=\"empty\">", out);
+	else if (escape_columns(cell) <= WHOLE_MAX && !c->is_result)
+		markup_printf(out, " class=\"whole\">%s", cell);
 	else if (c->is_result)
 		markup_printf(out, "><span class=\"badge %s\">%s</span>", class_of(cell), cell);
 	else
@@ -88,44 +92,49 @@ static void write_cell(FILE *out, const struct table_column *c, const json_t *ro
 	free(cell);
 }
 
-static void write_rows(FILE *out, const json_t *verdict, const struct report_table *t)
+static void write_rows(
+    FILE *out, const struct report_table *t, const json_t *const *rows, size_t count)
 {
-	const json_t *row;
-	size_t i, n = 0;
-
-	json_array_foreach(part_list(verdict, t->list), i, row)
-	{
-		if (!table_wants(t, row) || n++ >= ROWS_MAX)
-			continue;
+	fputs("<div class=\"scroll\"><table role=\"table\"><thead role=\"rowgroup\"><tr "
+	      "role=\"row\">",
+	    out);
+	for (const struct table_column *c = t->columns; c->head; c++)
+		markup_printf(out, "<th role=\"columnheader\" scope=\"col\">%s</th>", c->head);
+	fputs("</tr></thead><tbody role=\"rowgroup\">\n", out);
+	for (size_t i = 0; i < count; i++) {
 		markup_printf(
-		    out, "<tr role=\"row\" class=\"%s\">", class_of(table_row_result(t, row)));
+		    out, "<tr role=\"row\" class=\"%s\">", class_of(table_row_result(t, rows[i])));
 		for (const struct table_column *c = t->columns; c->head; c++)
-			write_cell(out, c, row);
+			write_cell(out, c, rows[i]);
 		fputs("</tr>\n", out);
 	}
+	fputs("</tbody></table></div>\n", out);
 }
 
 void page_table(FILE *out, const json_t *verdict, const struct report_table *t)
 {
-	size_t n = table_rows(t, verdict);
+	size_t n, shown, open;
+	const json_t **rows = table_rows(t, verdict, &n);
 
-	if (!n && !t->none)
-		return;
-	markup_printf(out, "<section id=\"%s\"><h2>%s</h2>\n", t->id, t->title);
-	if (!n) {
-		markup_printf(out, "<p>%s</p></section>\n", t->none);
-		return;
+	shown = n < table_most(t, ROWS_MAX) ? n : ROWS_MAX;
+	open = n < (t->in_terminal == TABLE_ALL ? TABLE_ALL : ROWS_OPEN) ? n : ROWS_OPEN;
+	if (n || t->none)
+		markup_printf(out, "<section id=\"%s\"><h2>%s</h2>\n", t->id, t->title);
+	if (n)
+		write_rows(out, t, rows, open);
+	else if (t->none)
+		markup_printf(out, "<p>%s</p>\n", t->none);
+	if (shown > open) {
+		markup_printf(out, "<details><summary>%zu more</summary>\n", n - open);
+		write_rows(out, t, rows + open, shown - open);
+		if (n > shown)
+			markup_printf(
+			    out, "<p class=\"dim\">verdict.json has %zu more.</p>\n", n - shown);
+		fputs("</details>\n", out);
 	}
-	fputs("<table role=\"table\"><thead role=\"rowgroup\"><tr role=\"row\">", out);
-	for (const struct table_column *c = t->columns; c->head; c++)
-		markup_printf(out, "<th role=\"columnheader\" scope=\"col\">%s</th>", c->head);
-	fputs("</tr></thead><tbody role=\"rowgroup\">\n", out);
-	write_rows(out, verdict, t);
-	fputs("</tbody></table>\n", out);
-	if (n > ROWS_MAX)
-		markup_printf(out, "<p class=\"dim\">%d of %zu rows; verdict.json has all.</p>\n",
-		    ROWS_MAX, n);
-	fputs("</section>\n", out);
+	if (n || t->none)
+		fputs("</section>\n", out);
+	free(rows);
 }
 
 /* --- the run --- */

@@ -64,7 +64,7 @@ static void write_run(FILE *out, const json_t *verdict)
 /* failure, error or skipped; the text is for those that show no attribute. */
 static void write_result(FILE *out, const struct report_case *c)
 {
-	const char *prefix = strcmp(c->result, "vacuous") ? "" : "vacuous, nothing was shown: ";
+	const char *prefix = strcmp(c->result, "vacuous") ? "" : "vacuous: ";
 
 	for (size_t i = 0; i < sizeof(elements) / sizeof(*elements); i++) {
 		const char *name = elements[i].element;

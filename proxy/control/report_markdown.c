@@ -44,33 +44,27 @@ static void write_row(FILE *out, const struct report_table *t, const json_t *row
 
 static void write_table(FILE *out, const json_t *verdict, const struct report_table *t)
 {
-	size_t i, left = table_rows(t, verdict), shown = 0;
-	const json_t *row;
+	size_t n;
+	const json_t **rows = table_rows(t, verdict, &n);
+	size_t shown = table_most(t, ROWS_MAX);
 
-	if (!left && !t->none)
-		return;
-	fprintf(out, "\n### %s\n\n", t->title);
-	if (!left) {
+	if (n || t->none)
+		fprintf(out, "\n### %s\n\n", t->title);
+	if (!n && t->none)
 		fprintf(out, "%s\n", t->none);
-		return;
-	}
-	for (const struct table_column *c = t->columns; c->head; c++)
+	for (const struct table_column *c = t->columns; n && c->head; c++)
 		if (!c->is_wide)
 			fprintf(out, "| %s ", c->head);
-	fputs("|\n", out);
-	for (const struct table_column *c = t->columns; c->head; c++)
+	fputs(n ? "|\n" : "", out);
+	for (const struct table_column *c = t->columns; n && c->head; c++)
 		if (!c->is_wide)
 			fputs("|---", out);
-	fputs("|\n", out);
-	json_array_foreach(part_list(verdict, t->list), i, row)
-	{
-		if (!table_wants(t, row) || shown == ROWS_MAX)
-			continue;
-		write_row(out, t, row);
-		shown++;
-	}
-	if (left > shown)
-		fprintf(out, "\n%zu more are in verdict.json.\n", left - shown);
+	fputs(n ? "|\n" : "", out);
+	for (size_t i = 0; i < n && i < shown; i++)
+		write_row(out, t, rows[i]);
+	if (n > shown)
+		fprintf(out, "\n%zu more are in verdict.json.\n", n - shown);
+	free(rows);
 }
 
 static void write_messages(FILE *out, const json_t *verdict)
@@ -107,7 +101,7 @@ static void write_beat(FILE *out, const struct beat *b)
 {
 	static const char *const places[] = { "client", "relay", "server" };
 	static const char *const arrows[] = {
-		[STORY_ARROW] = "->>", [STORY_BOTH] = "<<->>", [STORY_LOST] = "--x"
+		[STORY_ARROW] = "->>", [STORY_BOTH] = "->", [STORY_LOST] = "--x"
 	};
 	char at[40], until[40];
 

@@ -18,7 +18,11 @@ int64_t part_int(const json_t *o, const char *key, int64_t other)
 {
 	const json_t *value = json_object_get(o, key);
 
-	return json_is_integer(value) ? json_integer_value(value) : other;
+	json_int_t n = json_integer_value(value);
+
+	if (!json_is_integer(value))
+		return other;
+	return n > PART_MOST ? PART_MOST : n < -PART_MOST ? -PART_MOST : n;
 }
 
 double part_real(const json_t *o, const char *key, double other)
@@ -82,16 +86,22 @@ size_t part_advice(const json_t *verdict, const char **advice, size_t max)
 
 /* --- words --- */
 
+static void small_duration(char *buf, size_t size, int64_t ns)
+{
+	double part = (double)ns / (ns < NS_PER_MS ? 1e3 : 1e6);
+
+	/* %g would make 1e+03 of what is nearly 1000 */
+	snprintf(buf, size, part < 99 ? "%.3g %s" : "%.0f %s", part, ns < NS_PER_MS ? "µs" : "ms");
+}
+
 char *words_duration(char *buf, size_t size, int64_t ns)
 {
 	int64_t s = ns / NS_PER_S;
 
 	if (ns < 0)
 		snprintf(buf, size, "%.3g s", (double)ns / (double)NS_PER_S);
-	else if (ns < NS_PER_MS)
-		snprintf(buf, size, "%.3g µs", (double)ns / 1e3);
 	else if (ns < NS_PER_S)
-		snprintf(buf, size, "%.3g ms", (double)ns / 1e6);
+		small_duration(buf, size, ns);
 	else if (s < 120)
 		snprintf(buf, size, "%.*f s", s < 10 ? 2 : 1, (double)ns / 1e9);
 	else if (s < 7200)
@@ -183,7 +193,8 @@ char *words_detected(const json_t *death)
 char *words_predicted(const json_t *death)
 {
 	const json_t *p = json_object_get(death, "predicted");
-	const char *by = part_text(p, "by"), *comma = *by ? ", " : "";
+	bool is_by_something = strcmp(part_text(p, "by"), "nothing") != 0;
+	const char *by = is_by_something ? part_text(p, "by") : "", *comma = *by ? ", " : "";
 	char low[40], high[40];
 
 	if (!json_is_object(p))

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 const char *part_text(const json_t *o, const char *key); /* "": none */
+/* Within PART_MOST, so that sums and differences of a few are safe. */
+#define PART_MOST (INT64_MAX / 4)
 int64_t part_int(const json_t *o, const char *key, int64_t other);
 double part_real(const json_t *o, const char *key, double other);
 bool part_has(const json_t *o, const char *key);           /* and it is not null */

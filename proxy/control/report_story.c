@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEATS_MAX 32
+#define BEATS_MAX  32
+#define COUNT_MOST 1000000000 /* of one mark; sums of them are shown */
 
 /* What a mark is on the client's leg; on the server's, the server stands in the client's place. */
 static const struct sight {
@@ -62,6 +63,8 @@ static bool tell(
 		.more = part_text(o, "text"),
 		.count = part_int(o, "count", 1),
 	};
+	if (b[s->n - 1].count < 1 || b[s->n - 1].count > COUNT_MOST)
+		b[s->n - 1].count = 1;
 	return true;
 }
 

@@ -21,10 +21,11 @@ static const int64_t decades[] = { 1000LL, 10000LL, 100000LL, NS_PER_MS, 10 * NS
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define TICKS        8 /* of a linear axis, at most */
 #define LINEAR_RATIO 30
+#define FINE_RATIO   300 /* of a logarithmic axis that has room for more than decades */
 
 struct axis axis_time(int64_t most_ns)
 {
-	return (struct axis){ 0, most_ns > 0 ? most_ns : NS_PER_S, false };
+	return (struct axis){ 0, most_ns > 0 ? most_ns : NS_PER_S, false, 0 };
 }
 
 struct axis axis_fit(int64_t least_ns, int64_t most_ns)
@@ -50,25 +51,36 @@ double axis_percent(const struct axis *a, int64_t ns)
 		       log((double)a->to_ns / (double)a->from_ns);
 	else
 		part = (double)(ns - a->from_ns) / (double)(a->to_ns - a->from_ns);
-	return MARGIN + part * (100 - 2 * MARGIN);
+	return MARGIN + part * (100 - 2 * MARGIN - a->reserved);
 }
 
-/* The i-th tick; -1: there are no more. */
-static int64_t tick(const struct axis *a, size_t i)
+static int64_t log_tick(const struct axis *a, size_t i)
+{
+	bool is_short = a->to_ns / a->from_ns < FINE_RATIO;
+	const int64_t *ticks = is_short ? steps : decades;
+	size_t count = is_short ? COUNT(steps) : COUNT(decades), at = 0;
+
+	while (at < count && ticks[at] < a->from_ns)
+		at++;
+	at += i;
+	return at < count && ticks[at] <= a->to_ns ? ticks[at] : -1;
+}
+
+static int64_t linear_tick(const struct axis *a, size_t i)
 {
 	size_t step = 0;
 	int64_t ns;
 
-	if (a->is_log) {
-		while (step < COUNT(decades) && decades[step] < a->from_ns)
-			step++;
-		step += i;
-		return step < COUNT(decades) && decades[step] <= a->to_ns ? decades[step] : -1;
-	}
 	while (step + 1 < COUNT(steps) && a->to_ns / steps[step] > TICKS)
 		step++;
 	ns = (int64_t)i * steps[step];
-	return i <= 4 * TICKS && ns <= a->to_ns ? ns : -1;
+	return i <= TICKS && ns <= a->to_ns ? ns : -1;
+}
+
+/* The i-th; -1: there are no more. */
+static int64_t tick(const struct axis *a, size_t i)
+{
+	return a->is_log ? log_tick(a, i) : linear_tick(a, i);
 }
 
 void axis_grid(FILE *out, const struct axis *a, int height)

@@ -14,6 +14,7 @@
 struct axis {
 	int64_t from_ns, to_ns; /* from 0 on if it is not log */
 	bool is_log;
+	double reserved; /* percent at its end, for what is beyond it */
 };
 
 /* The axis that all of them fit on: logarithmic if the least that is not 0 would be lost on a
@@ -21,7 +22,8 @@ struct axis {
 struct axis axis_time(int64_t most_ns);
 struct axis axis_fit(int64_t least_ns, int64_t most_ns);
 
-double axis_percent(const struct axis *a, int64_t ns); /* 1 .. 99, at the edge what is outside */
+/* Of a strip's width; what is outside of the axis is at its edge. */
+double axis_percent(const struct axis *a, int64_t ns);
 
 /* A row of what it measures and the axis' labels. */
 void axis_write(FILE *out, const struct axis *a, const char *what);

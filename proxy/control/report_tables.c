@@ -61,6 +61,12 @@ static char *cell_place(const json_t *e)
 	return words_make("%s:%lld", part_text(e, "file"), (long long)part_int(e, "line", 0));
 }
 
+/* What holds is said by its numbers already. */
+static char *cell_meaning(const json_t *e)
+{
+	return strcmp(part_text(e, "result"), "pass") ? cell_message(e) : strdup("");
+}
+
 static const struct table_column expectation_columns[] = {
 	{ "result", cell_result, false, true },
 	{ "expectation", words_expectation },
@@ -69,7 +75,7 @@ static const struct table_column expectation_columns[] = {
 	{ "margin", cell_margin },
 	{ "cases", cell_cases, true },
 	{ "where", cell_place, true },
-	{ "what that means", cell_message, true },
+	{ "what that means", cell_meaning, true },
 	{ NULL },
 };
 
@@ -95,14 +101,27 @@ static char *cell_death_fault(const json_t *d)
 
 static char *cell_segments_seen(const json_t *d)
 {
-	return words_make("%zu retransmitted, %zu probes",
-	    json_array_size(part_list(d, "retransmissions")),
-	    json_array_size(part_list(d, "probes")));
+	size_t resent = json_array_size(part_list(d, "retransmissions"));
+	size_t probes = json_array_size(part_list(d, "probes"));
+
+	if (resent && probes)
+		return words_make("%zu resent, %zu probes", resent, probes);
+	if (resent || probes)
+		return words_make("%zu %s", resent + probes, resent ? "resent" : "probes");
+	return strdup("nothing");
 }
 
 static char *cell_zombie(const json_t *d)
 {
 	return strdup(json_is_true(json_object_get(d, "zombie")) ? "zombie" : "");
+}
+
+static bool is_surprise(const json_t *d)
+{
+	const char *against = part_text(d, "against");
+
+	return json_is_true(json_object_get(d, "zombie")) || !part_has(d, "detected") ||
+	       !strcmp(against, "sooner") || !strcmp(against, "later");
 }
 
 static char *cell_settings(const json_t *d)
@@ -265,24 +284,29 @@ static const struct table_column relay_columns[] = {
 };
 
 const struct report_table table_expectations = { "expectations", "Expectations", "expectations",
-	"Nothing was expected.", expectation_columns };
+	"Nothing was expected.", expectation_columns, TABLE_ALL };
 const struct report_table table_deaths = { "deaths", "Deaths: predicted against measured", "deaths",
-	"No session was struck.", death_columns };
+	"No session was struck.", death_columns, 20, NULL, is_surprise };
 const struct report_table table_reconnects = { "deaths", "Reconnects", "reconnects", NULL,
-	reconnect_columns, has_reconnect };
+	reconnect_columns, 5, has_reconnect };
 const struct report_table table_recoveries = { "recoveries", "Recoveries", "recoveries", NULL,
-	recovery_columns };
-const struct report_table table_steps = { "steps", "Steps", "steps", NULL, step_columns };
-const struct report_table table_faults = { "faults", "Faults", "faults", NULL, fault_columns };
-const struct report_table table_relays = { "relays", "Relays", "relays", NULL, relay_columns };
+	recovery_columns, 5 };
+const struct report_table table_steps = { "steps", "Steps", "steps", NULL, step_columns, 20 };
+const struct report_table table_faults = { "faults", "Faults", "faults", NULL, fault_columns, 20 };
+const struct report_table table_relays = { "relays", "Relays", "relays", NULL, relay_columns, 20 };
 
-size_t table_rows(const struct report_table *t, const json_t *verdict)
+const json_t **table_rows(const struct report_table *t, const json_t *verdict, size_t *n)
 {
-	const json_t *row;
-	size_t i, n = 0;
+	const json_t *list = part_list(verdict, t->list), *row;
+	const json_t **rows = calloc(json_array_size(list) + 1, sizeof(*rows));
+	size_t i;
 
-	json_array_foreach(part_list(verdict, t->list), i, row) n += table_wants(t, row);
-	return n;
+	*n = 0;
+	for (int first = 1; rows && first >= 0; first--)
+		json_array_foreach(list, i,
+		    row) if ((!t->wants || t->wants(row)) && (t->first && t->first(row)) == first)
+		    rows[(*n)++] = row;
+	return rows;
 }
 
 const char *table_row_result(const struct report_table *t, const json_t *row)

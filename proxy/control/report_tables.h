@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define TABLE_ALL ((size_t)100000)
+
 struct table_column {
 	const char *head;
 	char *(*cell)(const json_t *row); /* free(3) it; NULL: "" */
@@ -20,18 +22,23 @@ struct report_table {
 	const char *id;                     /* in a page */
 	const char *none;                   /* instead of an empty table; NULL: no section at all */
 	const struct table_column *columns; /* head NULL ends them */
+	size_t in_terminal;                 /* rows there, at most; TABLE_ALL */
 	bool (*wants)(const json_t *row);   /* NULL: all rows */
+	bool (*first)(const json_t *row);   /* these before others, as not all may be shown */
 };
 
 extern const struct report_table table_expectations, table_deaths, table_reconnects,
     table_recoveries, table_steps, table_faults, table_relays;
 
-static inline bool table_wants(const struct report_table *t, const json_t *row)
+/* Of rows, so many at most; of a table that must be seen as a whole, all. */
+static inline size_t table_most(const struct report_table *t, size_t most)
 {
-	return !t->wants || t->wants(row);
+	return t->in_terminal > most ? t->in_terminal : most;
 }
 
-size_t table_rows(const struct report_table *t, const json_t *verdict);
+/* The rows as they are to be shown, borrowed, in an array to free(3); *n: how many. NULL: none, or
+ * no memory. */
+const json_t **table_rows(const struct report_table *t, const json_t *verdict, size_t *n);
 
 /* "pass", "fail" ...: how a row is to be seen; "": as all others. */
 const char *table_row_result(const struct report_table *t, const json_t *row);

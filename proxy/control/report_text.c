@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX    20
 #define COLUMNS_MAX 16
 #define NARROWEST   8
 #define ADVICE_MAX  3
@@ -116,27 +115,21 @@ static void make_fit(struct grid *g, size_t columns)
 	}
 }
 
-static bool fill(struct grid *g, const struct report_table *t, const json_t *verdict)
+static bool fill(
+    struct grid *g, const struct report_table *t, const json_t *const *rows, size_t n_rows)
 {
-	const json_t *row;
-	size_t i, rows = table_rows(t, verdict);
-
-	g->n = g->n_rows = 0;
+	g->n = 0;
+	g->n_rows = n_rows;
 	for (const struct table_column *c = t->columns; c->head; c++)
 		if (!c->is_wide && g->n < COLUMNS_MAX)
 			g->columns[g->n++] = c;
-	g->cells = calloc((rows + 1) * g->n, sizeof(*g->cells));
+	g->cells = calloc((n_rows + 1) * g->n, sizeof(*g->cells));
 	if (!g->cells)
 		return false;
-	for (size_t c = 0; c < g->n; c++)
+	for (size_t c = 0; c < g->n; c++) {
 		*cell_of(g, 0, c) = strdup(g->columns[c]->head);
-	json_array_foreach(part_list(verdict, t->list), i, row)
-	{
-		if (!table_wants(t, row) || g->n_rows == ROWS_MAX)
-			continue;
-		g->n_rows++;
-		for (size_t c = 0; c < g->n; c++)
-			*cell_of(g, g->n_rows, c) = g->columns[c]->cell(row);
+		for (size_t r = 0; r < n_rows; r++)
+			*cell_of(g, r + 1, c) = g->columns[c]->cell(rows[r]);
 	}
 	for (size_t c = 0; c < g->n; c++) {
 		g->widths[c] = 0;
@@ -174,29 +167,32 @@ static void write_line(const struct paper *p, const struct grid *g, size_t row)
 	putc('\n', p->out);
 }
 
+static void write_grid(const struct paper *p, struct grid *g)
+{
+	drop_empty(g);
+	make_fit(g, p->columns);
+	for (size_t r = 0; r <= g->n_rows; r++)
+		write_line(p, g, r);
+	for (size_t i = 0; i < (g->n_rows + 1) * g->n; i++)
+		free(g->cells[i]);
+	free(g->cells);
+}
+
 static void write_table(const struct paper *p, const json_t *verdict, const struct report_table *t)
 {
-	size_t rows = table_rows(t, verdict);
+	size_t n;
+	const json_t **rows = table_rows(t, verdict, &n);
 	struct grid g;
 
-	if (!rows && !t->none)
-		return;
-	fprintf(p->out, "\n%s\n", t->title);
-	if (!rows) {
+	if (n || t->none)
+		fprintf(p->out, "\n%s\n", t->title);
+	if (!n && t->none)
 		fprintf(p->out, "  %s\n", t->none);
-		return;
-	}
-	if (!fill(&g, t, verdict))
-		return;
-	drop_empty(&g);
-	make_fit(&g, p->columns);
-	for (size_t r = 0; r <= g.n_rows; r++)
-		write_line(p, &g, r);
-	if (rows > g.n_rows)
-		fprintf(p->out, "  and %zu more\n", rows - g.n_rows);
-	for (size_t i = 0; i < (g.n_rows + 1) * g.n; i++)
-		free(g.cells[i]);
-	free(g.cells);
+	if (n && fill(&g, t, rows, n < t->in_terminal ? n : t->in_terminal))
+		write_grid(p, &g);
+	if (n > t->in_terminal)
+		fprintf(p->out, "  and %zu more\n", n - t->in_terminal);
+	free(rows);
 }
 
 /* --- sentences --- */

@@ -66,7 +66,8 @@
 	X(scenario) \
 	X(journal) \
 	X(await) \
-	X(player)
+	X(player) \
+	X(report)
 
 /* clang-format on */
 
