@@ -420,6 +420,7 @@ static void tear_down(struct driver *run)
 	player_free(run->player);
 	run->player = NULL;
 	watch_free(run->watch);
+	run->watch = NULL;
 	process_stop(&run->shell, 0);
 	process_stop(&run->command, COMMAND_NS);
 	relays_end(run);

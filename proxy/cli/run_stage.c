@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define PATH_MAX_BYTES 1024
+#define SETTLE_NS      (3 * NS_PER_S)
 
 struct order_call {
 	struct order_pending *order;
@@ -97,9 +98,6 @@ static void keep_books(struct order_call *c, const json_t *answer)
 	size_t i;
 
 	switch (c->order->kind) {
-	case ACTION_ARM:
-		names_add(c->relay->faults, c->fault);
-		break;
 	case ACTION_POWER_OFF:
 		names_add(c->relay->faults, json_string_value(json_object_get(answer, "name")));
 		break;
@@ -141,6 +139,8 @@ static void answered(void *arg, struct answer *a)
 		keep_books(c, body);
 	else
 		note(o, result, relay_why(c->relay, a, why));
+	if (o->kind == ACTION_ARM && result != ORDER_DONE && result != ORDER_LOST)
+		names_remove(c->relay->faults, c->fault); /* one of that name is another's */
 	json_decref(body);
 	answer_free(a);
 	call_free(c);
@@ -282,6 +282,7 @@ static void arm(struct order_pending *o, const struct order *order)
 			there = proxies_there(r, &f->proxies);
 		if (!there)
 			continue;
+		names_add(r->faults, order->fault); /* whatever becomes of the answer */
 		body = fault_json(f, order->fault);
 		json_object_set_new(body, f->host ? "host" : "proxy", there);
 		set_instant(body, r, order->at_ns);
@@ -401,8 +402,13 @@ static void stage_order(struct stage *s, const struct order *order, stage_done *
 		event_active(o->over, EV_TIMEOUT, 0);
 }
 
+/* What was asked for is waited for a moment: what it brings must be taken back. */
 void stage_cancel(struct driver *run)
 {
+	const int64_t until_ns = mono_now_ns() + SETTLE_NS;
+
+	while (!TAILQ_EMPTY(&run->orders) && mono_now_ns() < until_ns)
+		driver_turn(run);
 	while (!TAILQ_EMPTY(&run->orders))
 		order_free(TAILQ_FIRST(&run->orders));
 	run->shell_done = NULL;

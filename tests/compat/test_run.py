@@ -467,6 +467,15 @@ def test_a_signal_heals_running_relays(scenario, two):
         assert d.api.get("/v1/faults").json == {"faults": []}
 
 
+def test_a_fault_of_somebody_else_is_left_alone(scenario, two):
+    two[0].api.post("/v1/faults", {"type": "noop", "name": "mine", "proxy": "a"})
+    path = scenario.write("[at 0]\narm = latency proxy=a latency=1ms name=mine\n"
+                          "[expect]\nno_loss = yes\n", head="[scenario s]\nsettle = 10ms\n")
+    said = scenario.run(path, *admins(two))
+    assert said.code == FAIL and "there is a fault mine" in said.err, said
+    assert [f["type"] for f in two[0].api.get("/v1/faults").json["faults"]] == ["noop"]
+
+
 def test_a_relay_that_is_not_there_is_told(scenario):
     path = scenario.write(ECHO + "[at 0]\npause = 1ms\n[expect]\nno_loss = yes\n")
     said = scenario.run(path, "--admin", "127.0.0.1:1")
