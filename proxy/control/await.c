@@ -285,7 +285,7 @@ static void learn_pid(struct await *a, const struct record *r, const char *clien
 	if (!pid || json_integer_value(json_object_get(a->pids, client)) == pid)
 		return;
 	json_object_set_new_nocheck(a->pids, client, json_integer(pid));
-	for (struct seen *s = a->sessions; s < a->sessions + a->n_sessions; s++)
+	for (struct seen *s = a->sessions; s && s < a->sessions + a->n_sessions; s++)
 		if (!s->pid && strcmp(s->client, client) == 0)
 			s->pid = pid;
 }
@@ -379,7 +379,7 @@ static void saw_lifted(struct await *a, const struct record *r)
 		return;
 	add_ended(a, fault);
 	happened(a, WAIT_LIFTED, scope_of(a, r), fault);
-	for (struct seen *s = a->sessions; s < a->sessions + a->n_sessions; s++) {
+	for (struct seen *s = a->sessions; s && s < a->sessions + a->n_sessions; s++) {
 		if (!s->fault || s->detected || strcmp(s->fault, fault) != 0 ||
 		    !carries_on(record_text(r, "type")))
 			continue;

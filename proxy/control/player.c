@@ -66,11 +66,12 @@ static void record_end(struct player *p, const char *result, const char *message
 static void record_begin(struct player *p)
 {
 	const struct step *step = player_step(p);
-	json_t *o = step_fields_of(p);
+	json_t *o;
 
 	if (p->begun)
 		return;
 	p->begun = true;
+	o = step_fields_of(p);
 	if (!step->is_after && (p->iteration == 1 || step->every_ns))
 		json_object_set_new(o, "planned_ns",
 		    json_integer(step->at_ns + step->delay_ns +
