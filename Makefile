@@ -118,7 +118,7 @@ $(BUILD)/render: $(BUILD)/tests/compat/render.o $(OBJ)
 	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer $(BUILD)/render $(NODE_CLIENT)
+test-compat: $(BUILD)/deadpeer $(BUILD)/unit $(BUILD)/render $(NODE_CLIENT)
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long

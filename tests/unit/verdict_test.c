@@ -56,6 +56,11 @@ static const struct {
 	{ "never_detect = yes", FAIL, KNEW("10.999999999") RIG_LIFTED RIG_END("20"), NULL },
 	{ "never_detect = yes", PASS, STRUCK RIG_LIFTED RIG_PEER("11.1", "1", "rst") RIG_END("20"),
 	    NULL },
+	{ "never_detect = yes", PASS,
+	    STRUCK RIG_LIFTED RIG_PEER("11.1", "1", "rst") "11.2 session.closed proxy=db session=1 "
+							   "reason=fault fault=dead\n" RIG_END(
+							       "20"),
+	    NULL },
 	{ "never_detect = yes", VOID, UNUSED RIG_END("20"), NULL },
 
 	{ "reconnect_within = 3s", PASS, KNEW("5") RIG_LIFTED CLOSED("") BACK("14") RIG_END("20"),
@@ -461,6 +466,27 @@ START_TEST(the_sentence)
 }
 END_TEST
 
+/* Of several, the one that is told is the worst: of failures and of passes. */
+START_TEST(the_worst_case_is_told)
+{
+	static const char *const expects[] = { "detect_within = 9s", "detect_within = 1s", NULL };
+
+	for (size_t i = 0; expects[i]; i++) {
+		struct rig r = judge(expects[i],
+		    STRUCK RIG_SESSION("0.6", "db", "2", "10.0.0.2:1") RIG_SESSION("0.6", "db", "3",
+			"10.0.0.3:1") RIG_STRUCK("1", "dead", "2", "10.0.0.2:1", "idle")
+			RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_PEER("4", "1", "fin")
+			    RIG_PEER("6", "2", "fin") RIG_PEER("5", "3", "fin") RIG_END("20"));
+
+		ck_assert_int_eq(json_integer_value(rig_at(&r, "expectations", 0, "session")), 2);
+		ck_assert_int_eq(
+		    json_integer_value(rig_at(&r, "expectations", 0, "duration_ns")), 5000000000);
+		ck_assert_int_eq(json_integer_value(rig_at(&r, "expectations", 0, "cases")), 3);
+		rig_free(&r);
+	}
+}
+END_TEST
+
 /* ---- settled ---- */
 
 static const struct {
@@ -525,6 +551,7 @@ Suite *verdict_suite(void)
 	tcase_add_loop_test(t, attempts_that_cannot_be_seen_pass_nothing, 0, COUNT(unseen));
 	tcase_add_loop_test(t, an_expectation_is_bound, 0, COUNT(scopes));
 	tcase_add_test(t, the_sentence);
+	tcase_add_test(t, the_worst_case_is_told);
 	tcase_add_loop_test(t, what_is_left_to_wait_for, 0, COUNT(settlings));
 	suite_add_tcase(s, t);
 	return s;
