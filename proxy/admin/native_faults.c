@@ -132,10 +132,23 @@ static char *new_name(const struct config *draft, const char *type)
 	return name;
 }
 
+/* Also NAME#2: a scenario's fault that is armed again and again is called so. */
+static const char *check_name(const char *name)
+{
+	const char *number = strrchr(name, '#');
+	char stem[64];
+
+	if (!number || !number[1] || number[1 + strspn(number + 1, "0123456789")] ||
+	    number - name >= (ptrdiff_t)sizeof(stem))
+		return spec_check_name(name);
+	snprintf(stem, sizeof(stem), "%.*s", (int)(number - name), name);
+	return spec_check_name(stem);
+}
+
 static struct fault_spec *add_named(
     struct edit *e, struct config *draft, const char *name, const struct fault_type *type)
 {
-	const char *want = name ? spec_check_name(name) : NULL;
+	const char *want = name ? check_name(name) : NULL;
 	char *made = name ? NULL : new_name(draft, type->name);
 	struct fault_spec *f = NULL;
 

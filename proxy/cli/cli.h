@@ -21,6 +21,7 @@ int doctor_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 int completion_main(int argc, char **argv);
 int predict_main(int argc, char **argv);
+int run_main(int argc, char **argv);
 
 /* "deadpeer serve: MESSAGE" on stderr; returns EXIT_USAGE. */
 int cli_usage_error(const char *command, const char *fmt, ...)

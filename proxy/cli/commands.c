@@ -131,6 +131,7 @@ const struct command commands[] = {
 	    HERE("toxiproxy-cli: its commands, flags and output", toxiproxy_cli_main) },
 	{ "check", HERE("validate a configuration file", check_main) },
 	{ "demo", HERE("play every death there is against sockets of its own", demo_main) },
+	{ "run", HERE("play a scenario, and judge the application", run_main) },
 	{ "predict", HERE("when an application should learn of each death", predict_main) },
 	{ "doctor", HERE("what works here, tried on loopback", doctor_main) },
 	{ "completion", HERE("what a shell needs to complete all this", completion_main),

@@ -48,6 +48,7 @@ TYPED = [
     (("wait", "c"), {"closed", "connected"}),
     (("create", "p", "max"), {"max_sessions="}),
     (("serve", "--listen", "x", "--ups"), {"--upstream"}),
+    (("run", "--up"), {"--upstream"}),
     (("predict", "--keep-i"), {"--keep-idle", "--keep-interval"}),
     (("completion", ""), {"bash", "zsh", "fish"}),
     (("toxic", "add", "p", "-t", "lat"), {"latency"}),
