@@ -194,7 +194,7 @@ static bool make_dir(struct own_relay *own)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	if (!tmp || *tmp != '/' || strlen(tmp) > 60) /* a socket's path is short */
+	if (!tmp || *tmp != '/' || strlen(tmp) > 74) /* a socket's path is short */
 		tmp = "/tmp";
 	snprintf(own->dir, sizeof(own->dir), "%s/deadpeer-run-XXXXXX", tmp);
 	if (mkdtemp(own->dir)) /* 0700 */
