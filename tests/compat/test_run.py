@@ -435,6 +435,7 @@ def test_faults_of_two_relays_are_armed_for_one_instant(scenario, two):
         assert all(e["delay_ns"] > 0 for e in armed)
     told = scenario.events("run.relay")
     assert [r["admin"] for r in told] == [d.api.address for d in two]
+    assert all(r["witness"] in ("segments", "sessions") for r in told), told
     assert all(abs(r["skew_ns"]) < 1e9 and r["rtt_ns"] > 0 for r in told)
     for d in two:
         assert d.api.get("/v1/faults").json == {"faults": []}
