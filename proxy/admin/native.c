@@ -131,9 +131,10 @@ static void version(struct call *c)
 
 	uname(&u);
 	reply_json(c, 200,
-	    json_pack("{s:s, s:s, s:s, s:I, s:I, s:{s:s, s:s}}", "name", "deadpeer", "version",
+	    json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:{s:s, s:s}}", "name", "deadpeer", "version",
 		DEADPEER_VERSION, "kernel", u.release, "seed", (json_int_t)r->engine.seed,
-		"uptime_ns", (json_int_t)(mono_now_ns() - c->native->began_ns), "wire", "v4",
+		"uptime_ns", (json_int_t)(mono_now_ns() - c->native->began_ns), "witness",
+		relay_witness(r), "wire", "v4",
 		grade_names[wire_grade(r->wire, AF_INET, WIRE_BOTH)], "v6",
 		grade_names[wire_grade(r->wire, AF_INET6, WIRE_BOTH)]));
 }

@@ -1,6 +1,6 @@
 /* The configuration that holds, and reading the file again. */
 #include "admin/native.h"
-#include "model/field_json.h"
+#include "model/config_json.h"
 #include <event2/buffer.h>
 #include <string.h>
 
@@ -22,65 +22,22 @@ const struct field native_config_query[] = {
 
 /* --- JSON --- */
 
-static json_t *settings_json(const struct control *c)
-{
-	json_t *o = json_object();
-
-	fields_json(o, settings_fields, &c->config->settings, NULL, NULL);
-	json_object_set_new(
-	    o, "seed", json_sprintf("%llu", (unsigned long long)c->relay->engine.seed));
-	return o;
-}
-
-static json_t *host_json(const struct host_spec *h)
-{
-	json_t *o = json_pack("{s:s}", "name", h->name);
-
-	fields_json(o, host_fields, h, NULL, NULL);
-	return o;
-}
-
-/* With the port that the kernel chose; known: its name in the relay. */
-static json_t *proxy_json(const struct control *c, const struct proxy_spec *s, const char *known)
-{
-	const struct proxy *p = relay_find_proxy(c->relay, known);
-	json_t *o = json_pack("{s:s}", "name", s->name);
-	char listen[ADDR_TEXT_MAX];
-
-	fields_json(o, proxy_fields, s, NULL, NULL);
-	if (p)
-		json_object_set_new(
-		    o, "listen", json_string(proxy_listen_text(p, listen, sizeof(listen))));
-	return o;
-}
-
-static json_t *fault_json(const struct fault_spec *f)
-{
-	json_t *o = json_pack("{s:s, s:s}", "name", f->name, "type", f->type->name);
-	struct fault_spec plain = { 0 };
-
-	field_defaults(fault_fields, &plain);
-	plain.side =
-	    f->side == SIDE_SERVER || f->type->sides == 1u << f->side ? f->side : SIDE_SERVER;
-	fields_json(o, fault_fields, f, &plain, NULL);
-	fields_json(o, f->type->params, &f->params, NULL, NULL);
-	field_release(fault_fields, &plain);
-	return o;
-}
-
+/* With the seed that was drawn, and the ports that the kernel chose. */
 json_t *native_config_json(const struct control *c, const struct config *config)
 {
-	json_t *hosts = json_array(), *proxies = json_array(), *faults = json_array();
+	json_t *o = config_json(config), *proxies = json_object_get(o, "proxies");
+	char listen[ADDR_TEXT_MAX];
 
-	for (size_t i = 0; i < config->n_hosts; i++)
-		json_array_append_new(hosts, host_json(config->hosts[i]));
-	for (size_t i = 0; i < config->n_proxies; i++)
-		json_array_append_new(
-		    proxies, proxy_json(c, config->proxies[i], c->config->proxies[i]->name));
-	for (size_t i = 0; i < config->n_faults; i++)
-		json_array_append_new(faults, fault_json(config->faults[i]));
-	return json_pack("{s:o, s:o, s:o, s:o}", "settings", settings_json(c), "hosts", hosts,
-	    "proxies", proxies, "faults", faults);
+	json_object_set_new(json_object_get(o, "settings"), "seed",
+	    json_sprintf("%llu", (unsigned long long)c->relay->engine.seed));
+	for (size_t i = 0; i < config->n_proxies; i++) {
+		const struct proxy *p = relay_find_proxy(c->relay, c->config->proxies[i]->name);
+
+		if (p)
+			json_object_set_new(json_array_get(proxies, i), "listen",
+			    json_string(proxy_listen_text(p, listen, sizeof(listen))));
+	}
+	return o;
 }
 
 void native_config(struct call *c)

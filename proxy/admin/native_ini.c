@@ -1,11 +1,11 @@
 /*
- * The configuration as a file that `deadpeer check` takes and that says the same. A file says less
- * than the API does: names are plainer, a line is short and ends where a comment begins.
+ * The configuration as a file that `deadpeer check` takes and that says the same, in names that a
+ * file can have.
  *
- *     config_copy -> names a file can have -> the JSON of it -> lines; false: what no line can say
+ *     config_copy -> names -> the JSON of it -> config_write()
  */
 #include "admin/native.h"
-#include "model/conf.h"
+#include "model/config_json.h"
 #include <ctype.h>
 #include <event2/buffer.h>
 #include <stdio.h>
@@ -98,109 +98,26 @@ static bool rename_all(struct config *c)
 	return ok;
 }
 
-/* --- lines --- */
-
-struct ini {
-	struct evbuffer *out;
-	const char *kind, *name;
-	char err[1024]; /* "" : all could be said */
-};
-
-/* inih takes what is behind a blank and ';' for a comment, and blanks at the ends for nothing. */
-static const char *cannot_say(const char *key, const char *value)
-{
-	size_t len = strlen(value);
-
-	if (strlen(key) + 3 + len > CONF_LINE_MAX)
-		return "a line of a file has at most 199 bytes";
-	if (!len || isspace((unsigned char)*value) || isspace((unsigned char)value[len - 1]))
-		return "a file's values begin and end with no blank";
-	for (const char *c = value; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return "a file's values have no control characters";
-		else if (*c == ';' && (c == value || isspace((unsigned char)c[-1])))
-			return "in a file a comment begins at \" ;\"";
-	return NULL;
-}
-
-static void add_line(struct ini *ini, const char *key, const char *value)
-{
-	const char *why = cannot_say(key, value);
-
-	if (why && !*ini->err)
-		snprintf(ini->err, sizeof(ini->err),
-		    "cannot be written as a file: [%s%s%s] %s = %.256s: %s", ini->kind,
-		    *ini->name ? " " : "", ini->name, key, value, why);
-	evbuffer_add_printf(ini->out, "%s = %s\n", key, value);
-}
-
-/* As many lines as it takes: a key that is a list may be given again. */
-static void add_list(struct ini *ini, const char *key, const char *value)
-{
-	size_t most = CONF_LINE_MAX - strlen(key) - 3;
-
-	while (strlen(value) > most) {
-		char line[CONF_LINE_MAX + 1];
-		const char *end = memrchr(value, ',', most + 1);
-
-		if (!end)
-			break;
-		snprintf(line, sizeof(line), "%.*s", (int)(end - value), value);
-		add_line(ini, key, line);
-		value = end + 1;
-	}
-	add_line(ini, key, value);
-}
-
-static void add_keys(struct ini *ini, json_t *o)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(o, key, value)
-	{
-		if (!strcmp(key, "name"))
-			continue;
-		if (!strcmp(ini->kind, "fault") && !strcmp(key, "proxy"))
-			add_list(ini, key, json_string_value(value));
-		else
-			add_line(ini, key, json_string_value(value));
-	}
-}
-
-static void add_sections(struct ini *ini, const char *kind, const json_t *array)
-{
-	size_t i;
-	json_t *o;
-
-	json_array_foreach(array, i, o)
-	{
-		ini->kind = kind;
-		ini->name = json_string_value(json_object_get(o, "name"));
-		evbuffer_add_printf(ini->out, "\n[%s %s]\n", kind, ini->name);
-		add_keys(ini, o);
-	}
-}
-
 static void reply_ini(struct call *c, const json_t *o)
 {
-	struct ini ini = { .out = evbuffer_new(), .kind = "deadpeer", .name = "" };
+	char *text = NULL, err[1024];
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct evbuffer *body = evbuffer_new();
+	bool said = out && config_write(o, out, err, sizeof(err));
+	bool whole = out && fclose(out) == 0 && body;
 
-	if (!ini.out) {
+	if (whole && said) {
+		evbuffer_add(body, text, len);
+		reply_buffer(c, 200, "text/plain; charset=utf-8", body);
+	} else if (whole) {
+		reply_error(c, 422, "%s", err);
+	} else {
 		reply_error(c, 500, "out of memory");
-		return;
 	}
-	evbuffer_add_printf(ini.out, "[deadpeer]\n");
-	add_keys(&ini, json_object_get(o, "settings"));
-	add_sections(&ini, "host", json_object_get(o, "hosts"));
-	add_sections(&ini, "proxy", json_object_get(o, "proxies"));
-	add_sections(&ini, "fault", json_object_get(o, "faults"));
-	if (!*ini.err) {
-		reply_buffer(c, 200, "text/plain; charset=utf-8", ini.out);
-		return;
-	}
-	evbuffer_free(ini.out);
-	reply_error(c, 422, "%s", ini.err);
+	if (body && !(whole && said))
+		evbuffer_free(body);
+	free(text);
 }
 
 void native_config_ini(struct call *c)

@@ -18,7 +18,7 @@ static const struct {
 } answers[] = {
 	{ "Error", "error:s status:i errors:[s]?" },
 	{ "OpenAPI", "openapi:s info:o paths:o components:o security:[o]" },
-	{ "Version", "name:s version:s kernel:s seed:i uptime_ns:i wire:o" },
+	{ "Version", "name:s version:s kernel:s seed:i uptime_ns:i witness:s wire:o" },
 	{ "Time", "mono_ns:i wall:s wall_ns:i" },
 	{ "Config", "settings:o hosts:[o] proxies:[o] faults:[o]" },
 	{ "Reloaded", "seq:i? mono_ns:i? wall:s? event:s? file:s? added:i? removed:i? kept:i? "

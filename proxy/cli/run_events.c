@@ -22,11 +22,8 @@ static void pass_record(struct run_relay *r, json_t *o)
 {
 	static const char *const common[] = { "seq", "mono_ns", "wall", "event" };
 	const int64_t at_ns = number_of(o, "mono_ns") + r->offset_ns;
-	const char *witness = json_string_value(json_object_get(o, "witness"));
 	json_t *event = json_incref(json_object_get(o, "event"));
 
-	if (witness)
-		snprintf(r->witness, sizeof(r->witness), "%s", witness);
 	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
 		json_object_del(o, common[i]);
 	driver_saw(r->run, at_ns, r->index, json_string_value(event), json_incref(o));

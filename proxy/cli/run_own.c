@@ -6,7 +6,7 @@
 #include "base/mono.h"
 #include "cli/run.h"
 #include "kernel/wire.h"
-#include "model/field_json.h"
+#include "model/config_json.h"
 #include <errno.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
@@ -27,79 +27,35 @@
 
 /* --- its configuration --- */
 
-static void write_section(FILE *out, const char *kind, const char *name, json_t *keys)
+static json_t *own_config(const struct driver *run)
 {
-	const char *key;
-	json_t *value;
+	json_t *o = config_json(run->scenario->config), *settings = json_object_get(o, "settings");
 
-	fprintf(out, name ? "[%s %s]\n" : "[%s]\n", kind, name);
-	json_object_foreach(keys, key, value)
-	    fprintf(out, "%s = %s\n", key, json_string_value(value));
-	json_decref(keys);
-}
-
-/* Those that are not the table's defaults. */
-static json_t *keys_of(const struct field *table, const void *base, size_t size)
-{
-	void *plain = calloc(1, size);
-	json_t *keys = json_object();
-
-	if (plain) {
-		field_defaults(table, plain);
-		fields_json(keys, table, base, plain, NULL);
-		field_release(table, plain);
-	}
-	free(plain);
-	return keys;
-}
-
-static json_t *settings_of(const struct driver *run)
-{
-	json_t *keys =
-	    keys_of(settings_fields, &run->scenario->config->settings, sizeof(struct settings));
-
-	json_object_set_new(keys, "seed", json_sprintf("%llu", (unsigned long long)run->seed));
-	json_object_set_new(keys, "admin", json_sprintf("unix:%s/admin", run->own.dir));
-	json_object_set_new(keys, "events", json_sprintf("%s/events", run->own.dir));
-	json_object_del(keys, "admin_token_file");
-	json_object_set_new(keys, "witness", json_string("yes"));
+	json_object_set_new(settings, "seed", json_sprintf("%llu", (unsigned long long)run->seed));
+	json_object_set_new(settings, "admin", json_sprintf("unix:%s/admin", run->own.dir));
+	json_object_set_new(settings, "events", json_sprintf("%s/events", run->own.dir));
+	json_object_del(settings, "admin_token_file");
+	json_object_set_new(settings, "witness", json_string("yes"));
 	if (run->o.rung >= 0)
-		json_object_set_new(keys, "rung", json_string(rung_names[run->o.rung]));
-	return keys;
+		json_object_set_new(settings, "rung", json_string(rung_names[run->o.rung]));
+	return o;
 }
 
-/* The one side that a type can have is not told. */
-static json_t *fault_keys(const struct fault_spec *f)
+/* False: it has been said. */
+static bool write_config(struct driver *run, FILE *out)
 {
-	json_t *keys = json_pack("{s:s}", "type", f->type->name);
-	struct fault_spec plain = { 0 };
+	json_t *config = own_config(run);
+	char err[1024];
+	bool said = config_write(config, out, err, sizeof(err));
 
-	field_defaults(fault_fields, &plain);
-	plain.side = f->type->sides == 1u << f->side ? f->side : SIDE_SERVER;
-	fields_json(keys, fault_fields, f, &plain, NULL);
-	fields_json(keys, f->type->params, &f->params, NULL, NULL);
-	field_release(fault_fields, &plain);
-	return keys;
-}
-
-static bool write_config(const struct driver *run, FILE *out)
-{
-	const struct config *c = run->scenario->config;
-
-	write_section(out, "deadpeer", NULL, settings_of(run));
-	for (size_t i = 0; i < c->n_hosts; i++)
-		write_section(out, "host", c->hosts[i]->name,
-		    keys_of(host_fields, c->hosts[i], sizeof(**c->hosts)));
-	for (size_t i = 0; i < c->n_proxies; i++)
-		write_section(out, "proxy", c->proxies[i]->name,
-		    keys_of(proxy_fields, c->proxies[i], sizeof(**c->proxies)));
-	for (size_t i = 0; i < c->n_faults; i++)
-		write_section(out, "fault", c->faults[i]->name, fault_keys(c->faults[i]));
-	return !ferror(out);
+	if (!said)
+		driver_say(run, "its configuration %s", err);
+	json_decref(config);
+	return said && !ferror(out);
 }
 
 /* A file without a name, at its beginning; -1: errno. */
-static int config_file(const struct driver *run)
+static int config_file(struct driver *run)
 {
 	int fd = memfd_create("scenario", MFD_CLOEXEC), copy = fd < 0 ? -1 : dup(fd);
 	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
@@ -195,7 +151,7 @@ static bool make_dir(struct own_relay *own)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	if (!tmp || *tmp != '/' || strlen(tmp) > 60) /* a socket's path is short */
+	if (!tmp || *tmp != '/' || strlen(tmp) > 74) /* a socket's path is short */
 		tmp = "/tmp";
 	snprintf(own->dir, sizeof(own->dir), "%s/deadpeer-run-XXXXXX", tmp);
 	if (mkdtemp(own->dir)) /* 0700 */

@@ -299,8 +299,8 @@ static void tell_relay(struct run_relay *r)
 	    json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:I, s:I}", "relay",
 		r->is_own ? "own" : r->server.text, "admin", r->server.text, "version",
 		json_string_value(json_object_get(r->version, "version")), "wire", best, "witness",
-		*r->witness ? r->witness : NULL, "skew_ns", (json_int_t)r->skew_ns, "rtt_ns",
-		(json_int_t)r->rtt_ns));
+		json_string_value(json_object_get(r->version, "witness")), "skew_ns",
+		(json_int_t)r->skew_ns, "rtt_ns", (json_int_t)r->rtt_ns));
 }
 
 static int get_to_know(struct run_relay *r)

@@ -19,7 +19,6 @@ struct run_relay {
 	unsigned index;
 	struct server server;
 	bool is_own;
-	char witness[16];         /* as deadpeer.start has it; "": none, or not known */
 	int64_t offset_ns;        /* the driver's mono_now_ns() less its own */
 	int64_t skew_ns, rtt_ns;  /* its wall clock less the driver's; how long asking took */
 	uint64_t seq;             /* of the last event that was read */

@@ -6,7 +6,7 @@
  */
 #include "base/mono.h"
 #include "cli/run.h"
-#include "model/field_json.h"
+#include "model/config_json.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,17 +217,14 @@ static json_t *proxies_there(const struct run_relay *r, const struct names *name
 	return there;
 }
 
+/* Without where it acts. */
 static json_t *fault_json(const struct fault_spec *f, const char *name)
 {
-	static const char *const told[] = { "proxy", "host", NULL };
-	json_t *o = json_pack("{s:s, s:s}", "name", name, "type", f->type->name);
-	struct fault_spec plain = { 0 };
+	json_t *o = config_fault_json(f);
 
-	field_defaults(fault_fields, &plain);
-	plain.side = f->type->sides == 1u << f->side ? f->side : SIDE_SERVER;
-	fields_json(o, fault_fields, f, &plain, told);
-	fields_json(o, f->type->params, &f->params, NULL, NULL);
-	field_release(fault_fields, &plain);
+	json_object_set_new(o, "name", json_string(name));
+	json_object_del(o, "proxy");
+	json_object_del(o, "host");
 	return o;
 }
 

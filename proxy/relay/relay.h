@@ -50,6 +50,9 @@ struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
 /* Ends every session (those of dead hosts without a word), closes everything. */
 void relay_free(struct relay *r);
 
+/* How well it sees what applications do: "segments", "sessions" (no raw socket), "no". */
+const char *relay_witness(const struct relay *r);
+
 /* To be called after anything that may have changed what the engine waits for. */
 void relay_schedule(struct relay *r);
 

@@ -196,3 +196,10 @@ void witness_free(struct witness *w)
 	hearing_free(w->hearing);
 	free(w);
 }
+
+const char *relay_witness(const struct relay *r)
+{
+	if (!r->witness)
+		return "no";
+	return r->witness->hearing ? "segments" : "sessions";
+}

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -92,14 +93,12 @@ class Scenario:
 
 
 @pytest.fixture
-def scenario(tmp_path, monkeypatch):
-    private = tmp_path / "tmp"
-    private.mkdir()
-    monkeypatch.setenv("TMPDIR", str(private))
+def scenario(tmp_path):
     s = Scenario(tmp_path)
-    s.cli.env["TMPDIR"] = str(private)
-    s.left = lambda: glob.glob(str(private / "deadpeer-run-*"))
-    return s
+    with tempfile.TemporaryDirectory(dir="/tmp") as private:  # a short path, for a socket
+        s.cli.env["TMPDIR"] = private
+        s.left = lambda: glob.glob(private + "/deadpeer-run-*")
+        yield s
 
 
 def status_of(pid):
@@ -329,6 +328,7 @@ def test_a_signal_ends_it_and_nothing_is_left(scenario, number):
     path = scenario.write(ECHO + STRIKE + "pause = 50s\n[expect]\ndetect_within = 2s\n")
     driver = scenario.start(path, command=scenario.client(0, "stay"))
     await_line(driver, "connected")
+    assert scenario.left()  # as long as it runs
     relay, = [p for p, words in children(driver.pid).items() if words[1:2] == ["serve"]]
     others = set(children(driver.pid)) - {relay}
     assert len(others) == 1
@@ -462,6 +462,7 @@ def test_faults_of_two_relays_are_armed_for_one_instant(scenario, two):
         assert all(e["delay_ns"] > 0 for e in armed)
     told = scenario.events("run.relay")
     assert [r["admin"] for r in told] == [d.api.address for d in two]
+    assert all(r["witness"] in ("segments", "sessions") for r in told), told
     assert all(abs(r["skew_ns"]) < 1e9 and r["rtt_ns"] > 0 for r in told)
     for d in two:
         assert d.api.get("/v1/faults").json == {"faults": []}
