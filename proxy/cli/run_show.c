@@ -136,7 +136,7 @@ static void say_now(struct driver *run, char *buf, size_t size)
 	if (run->player)
 		player_now(run->player, buf, size);
 	else
-		snprintf(buf, size, "waiting for traffic");
+		snprintf(buf, size, run->began ? "cleaning up" : "waiting for traffic");
 }
 
 static void write_line(struct show *s, FILE *out)

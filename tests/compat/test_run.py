@@ -314,9 +314,10 @@ def test_progress_on_a_terminal(scenario, columns):
     os.close(master)
     text = b"".join(raw).decode()
     step = r"step 1: pause, \d\.\d s left" if columns > 100 else r"step 1: pause[^a-z]*"
-    assert re.search(r"\r\x1b\[K\[#+-+\] \d\.\d s of \d+\.\d s  " + step + "  "
+    assert re.search(r"\r\x1b\[K\[#*-+\] \d\.\d s of \d+\.\d s  " + step + "  "
                      r"sessions \d, deaths 1, detected 1", text), text
     assert "\x1b[K" in text and "\x1b[2m" not in text
+    assert "waiting for traffic" not in text[text.index("pass"):]
     assert re.search(r"\x1b\[Kconnected\r\n", text), text  # the line makes room for it
     assert max(map(len, re.findall(r"\x1b\[K(\[[^\r\n]*)", text))) < columns
 
