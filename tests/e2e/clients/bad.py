@@ -1,0 +1,102 @@
+"""Clients that are wrong on purpose. bad.py WHAT HOST:PORT [N]
+
+never   sends one line, then waits for an answer without keepalive or a deadline
+storm   N connections; each is made again at once, without a pause, whenever it ends
+step    N connections that come back in step: 100 ms, 200 ms, 400 ms ... 1.6 s, no jitter
+jitter  the same with full jitter, and its pauses from the connection's own seed
+twice   sends a request with a deadline of a second; without an answer the same one once more
+"""
+import random
+import socket
+import sys
+import threading
+import time
+
+LINE = b"are you there?\n"
+
+
+def connect(address):
+    s = socket.create_connection(address, timeout=5)
+    s.sendall(LINE)
+    s.recv(100)
+    return s
+
+
+def stay(address):
+    """Until the connection ends."""
+    with connect(address) as s:
+        s.settimeout(None)
+        while s.recv(100):
+            pass
+
+
+def never(address):
+    with connect(address) as s:
+        s.settimeout(None)
+        s.recv(100)
+        time.sleep(3600)
+
+
+def come_back(address, pauses):
+    while True:
+        try:
+            stay(address)
+            pauses.reset()
+        except OSError:
+            pass
+        pauses.wait()
+
+
+class Pauses:
+    def __init__(self, first, most, seed):
+        self.first, self.most, self.random = first, most, random.Random(seed) if seed else None
+        self.reset()
+
+    def reset(self):
+        self.next = self.first
+
+    def wait(self):
+        time.sleep(self.random.uniform(0.5, 1.0) * self.next if self.random else self.next)
+        self.next = min(2 * self.next, self.most)
+
+
+def twice(address):
+    request = b"put 1 into account 4711\n"
+    s = connect(address)
+    while True:
+        s.settimeout(1)
+        try:
+            s.sendall(request)
+            if not s.recv(100):
+                raise OSError("end")
+        except OSError:
+            s.close()
+            try:
+                s = connect(address)
+            except OSError:
+                pass
+            continue
+        request = b"put %d into account 4711\n" % random.randrange(10**9)
+        time.sleep(0.05)
+
+
+def many(address, count, pauses):
+    for i in range(count):
+        threading.Thread(target=come_back, args=(address, pauses(i + 1)), daemon=True).start()
+    threading.Event().wait()
+
+
+def main():
+    what, (host, port) = sys.argv[1], sys.argv[2].rsplit(":", 1)
+    address, count = (host, int(port)), int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    if what == "storm":
+        many(address, count, lambda i: Pauses(0, 0, None))
+    elif what == "step":
+        many(address, count, lambda i: Pauses(0.1, 1.6, None))
+    elif what == "jitter":
+        many(address, count, lambda i: Pauses(0.1, 1.6, i))
+    else:
+        {"never": never, "twice": twice}[what](address)
+
+
+main()
