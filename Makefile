@@ -4,7 +4,7 @@
 # make test-long     what takes longer than ten minutes
 # make bench         deadpeer beside haproxy; how precise delays and bandwidth are
 # make fuzz          what is read from outside, with libFuzzer: FUZZ_SECONDS=60 for each target
-# make install       PREFIX=/usr/local DESTDIR= TOXIPROXY_COMPAT=yes (toxiproxy-server is then deadpeer)
+# make install       PREFIX=/usr/local DESTDIR= TOXIPROXY_COMPAT=yes (toxiproxy-server and -cli are then deadpeer)
 # make format        rewrites the sources by .clang-format
 #
 # CC=clang and SANITIZER=address,undefined work with each of them and build apart from the rest.
@@ -19,7 +19,7 @@ endif
 VERSION := 0.1.0
 comma   := ,
 BUILD   := build/$(notdir $(CC))$(if $(SANITIZER),-$(subst $(comma),-,$(SANITIZER)))
-PKGS    := libevent_core libevent_extra inih jansson
+PKGS    := libevent_core libevent_extra inih jansson libmd
 
 CFLAGS   ?= -O2 -g
 override CFLAGS += -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -36,9 +36,10 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 
 FORMATTED := $(sort $(wildcard proxy/*.c proxy/*/*.[ch] tests/*/*.[ch]))
-MAN       := man/deadpeer.1 man/deadpeer.ini.5
+MAN       := man/deadpeer.1 man/deadpeer.ini.5 man/deadpeer-scenario.5
 BINDIR    := $(PREFIX)/bin
 MANDIR    := $(PREFIX)/share/man
+TOXIPROXY_NAMES := toxiproxy-server toxiproxy-cli
 
 # Where each shell looks for completions.
 BASH_FILE := $(PREFIX)/share/bash-completion/completions/deadpeer
@@ -111,9 +112,13 @@ test-e2e: $(BUILD)/deadpeer tests/e2e/node_modules/.package-lock.json
 tests/%/node_modules/.package-lock.json: tests/%/package-lock.json
 	-cd $(<D) && timeout 40 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
 
+# Reports of verdicts made up, without a run.
+$(BUILD)/render: $(BUILD)/tests/compat/render.o $(OBJ)
+	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # What Toxiproxy's clients rely on, the native API and the command line: COMPAT_ARGS='-k populate'
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer tests/compat/node_modules/.package-lock.json
+test-compat: $(BUILD)/deadpeer $(BUILD)/render $(BUILD)/unit tests/compat/node_modules/.package-lock.json
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long
@@ -171,18 +176,22 @@ install: $(BUILD)/deadpeer
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5
 	install -m 755 $(BUILD)/deadpeer $(DESTDIR)$(BINDIR)/deadpeer
 	install -m 644 man/deadpeer.1 $(DESTDIR)$(MANDIR)/man1/deadpeer.1
-	install -m 644 man/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5
+	install -m 644 man/deadpeer.ini.5 man/deadpeer-scenario.5 $(DESTDIR)$(MANDIR)/man5
 	install -d $(dir $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE)))
 	$< completion bash > $(DESTDIR)$(BASH_FILE)
 	$< completion zsh > $(DESTDIR)$(ZSH_FILE)
 	$< completion fish > $(DESTDIR)$(FISH_FILE)
-	$(if $(filter yes,$(TOXIPROXY_COMPAT)),ln -sf deadpeer $(DESTDIR)$(BINDIR)/toxiproxy-server)
+	$(if $(filter yes,$(TOXIPROXY_COMPAT)),\
+	    for name in $(TOXIPROXY_NAMES); do ln -sf deadpeer $(DESTDIR)$(BINDIR)/$$name; done)
 
+# Toxiproxy's own programs stay, if these are.
 uninstall:
-	[ "$$(readlink $(DESTDIR)$(BINDIR)/toxiproxy-server)" != deadpeer ] || \
-	    rm $(DESTDIR)$(BINDIR)/toxiproxy-server
+	for name in $(TOXIPROXY_NAMES); do \
+	    [ "$$(readlink $(DESTDIR)$(BINDIR)/$$name)" != deadpeer ] || \
+	        rm $(DESTDIR)$(BINDIR)/$$name; \
+	done
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
-	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 \
+	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer-scenario.5 \
 	    $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE))
 
 # The load generator is part of no layer of the proxy and links nothing of it.

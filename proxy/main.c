@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define WORDS_MAX 256
+#define ADMIN_MAX 512
 
 static void print_help(FILE *to)
 {
@@ -74,7 +75,7 @@ static int unknown(const char *name)
 static int run(int argc, char **argv)
 {
 	int words;
-	const struct command *c = command_find(argc, argv, &words);
+	const struct command *c = command_find(commands, argc, argv, &words);
 
 	if (c && c->main)
 		return c->main(argc - words + 1, argv + words - 1);
@@ -85,20 +86,48 @@ static int run(int argc, char **argv)
 	return unknown(argv[0]);
 }
 
+/* "deadpeer help fault add" */
+static int help_of(int argc, char **argv)
+{
+	static char flag[] = "--help";
+	char *words[] = { argv[0], argc > 1 ? argv[1] : flag, argc > 1 ? flag : NULL, NULL };
+
+	if (argc > 2)
+		return unknown(argv[2]);
+	return run(argc + 1, words);
+}
+
 /* "deadpeer --admin ADDR list": what stands before the command goes behind it. */
 static int run_later(int argc, char **argv)
 {
-	char *words[WORDS_MAX + 1] = { NULL };
-	int first = 0, n = 0;
+	char *words[WORDS_MAX + 1] = { NULL }, *before[WORDS_MAX], admin[ADMIN_MAX];
+	const char *first = argv[0];
+	int n = 0, n_before = 0, taken;
 
-	while (first < argc && *argv[first] == '-')
-		first += ctl_flag_takes(argv[first]) ? 2 : 1;
-	if (first >= argc || argc > WORDS_MAX)
-		return unknown(argv[0]);
-	for (int i = first; i < argc; i++)
-		words[n++] = argv[i];
-	for (int i = 0; i < first; i++)
-		words[n++] = argv[i];
+	if (argc > WORDS_MAX)
+		return unknown(first);
+	while (argc > 0 && **argv == '-') {
+		const char *host = ctl_host(argc, argv, &taken);
+
+		if (host) {
+			snprintf(admin, sizeof(admin), "--admin=%s", host);
+			before[n_before++] = admin;
+		} else {
+			taken = ctl_flag_takes(*argv) && argc > 1 ? 2 : 1;
+			for (int i = 0; i < taken; i++)
+				before[n_before++] = argv[i];
+		}
+		argc -= taken;
+		argv += taken;
+	}
+	if (argc < 1)
+		return unknown(first);
+	while (n < argc) {
+		words[n] = argv[n];
+		n++;
+	}
+	for (int i = 0; i < n_before; i++)
+		words[n++] = before[i];
 	return run(n, words);
 }
 
@@ -111,13 +140,21 @@ static bool is_called(const char *path, const char *name)
 
 int main(int argc, char **argv)
 {
+	int words;
+
 	signal(SIGPIPE, SIG_IGN);
+	if (is_called(argv[0], "toxiproxy-cli"))
+		return toxiproxy_cli_main(argc, argv);
 	if (is_called(argv[0], "toxiproxy-server"))
 		return toxiproxy_server_main(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
+	if (ctl_host(argc - 1, argv + 1, &words))
+		return run_later(argc - 1, argv + 1);
+	if (argc > 2 && !strcmp(argv[1], "help"))
+		return help_of(argc - 2, argv + 2);
 	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return EXIT_DONE;

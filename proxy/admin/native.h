@@ -76,6 +76,12 @@ void native_faults_update(struct call *c);
 void native_faults_delete(struct call *c);
 void native_heal(struct call *c);
 
+/* --- native_time.c --- */
+
+/* The fault's delay counts from this wall time instead of from now. False: e says why not. */
+bool native_set_at(struct edit *e, struct fault_spec *f, const char *at);
+void native_time(struct call *c);
+
 /* --- native_proxies.c --- */
 
 void native_proxies_list(struct call *c);
@@ -105,6 +111,10 @@ void native_partitions_create(struct call *c);
 /* --- native_config.c --- */
 
 extern const struct field native_config_query[];
+
+/* config: the one that holds, or a copy of it with other names. NULL: no memory. */
+json_t *native_config_json(const struct control *c, const struct config *config);
+void native_config_ini(struct call *c); /* native_ini.c */
 
 void native_config(struct call *c);
 void native_reload(struct call *c);

@@ -40,10 +40,10 @@ static json_t *host_json(const struct host_spec *h)
 	return o;
 }
 
-/* With the port that the kernel chose. */
-static json_t *proxy_json(const struct control *c, const struct proxy_spec *s)
+/* With the port that the kernel chose; known: its name in the relay. */
+static json_t *proxy_json(const struct control *c, const struct proxy_spec *s, const char *known)
 {
-	const struct proxy *p = relay_find_proxy(c->relay, s->name);
+	const struct proxy *p = relay_find_proxy(c->relay, known);
 	json_t *o = json_pack("{s:s}", "name", s->name);
 	char listen[ADDR_TEXT_MAX];
 
@@ -68,90 +68,31 @@ static json_t *fault_json(const struct fault_spec *f)
 	return o;
 }
 
-static json_t *config_json(const struct control *c)
+json_t *native_config_json(const struct control *c, const struct config *config)
 {
-	const struct config *config = c->config;
 	json_t *hosts = json_array(), *proxies = json_array(), *faults = json_array();
 
 	for (size_t i = 0; i < config->n_hosts; i++)
 		json_array_append_new(hosts, host_json(config->hosts[i]));
 	for (size_t i = 0; i < config->n_proxies; i++)
-		json_array_append_new(proxies, proxy_json(c, config->proxies[i]));
+		json_array_append_new(
+		    proxies, proxy_json(c, config->proxies[i], c->config->proxies[i]->name));
 	for (size_t i = 0; i < config->n_faults; i++)
 		json_array_append_new(faults, fault_json(config->faults[i]));
 	return json_pack("{s:o, s:o, s:o, s:o}", "settings", settings_json(c), "hosts", hosts,
 	    "proxies", proxies, "faults", faults);
 }
 
-/* --- INI --- */
-
-/* A toxic's name may have what no section's name has. */
-static void add_heading(struct evbuffer *out, const char *kind, const char *name)
-{
-	evbuffer_add_printf(out, "\n[%s ", kind);
-	for (; *name; name++)
-		evbuffer_add_printf(out, "%c",
-		    strchr(
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", *name)
-			? *name
-			: '_');
-	evbuffer_add_printf(out, "]\n");
-}
-
-static void add_keys(struct evbuffer *out, json_t *o)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(o, key, value)
-	{
-		if (strcmp(key, "name") != 0)
-			evbuffer_add_printf(out, "%s = %s\n", key, json_string_value(value));
-	}
-}
-
-static void add_sections(struct evbuffer *out, const char *kind, const json_t *array)
-{
-	size_t i;
-	json_t *o;
-
-	json_array_foreach(array, i, o)
-	{
-		add_heading(out, kind, json_string_value(json_object_get(o, "name")));
-		add_keys(out, o);
-	}
-}
-
-static void reply_ini(struct call *c, json_t *o)
-{
-	struct evbuffer *out = evbuffer_new();
-
-	if (!out) {
-		reply_error(c, 500, "out of memory");
-		return;
-	}
-	evbuffer_add_printf(out, "[deadpeer]\n");
-	add_keys(out, json_object_get(o, "settings"));
-	add_sections(out, "host", json_object_get(o, "hosts"));
-	add_sections(out, "proxy", json_object_get(o, "proxies"));
-	add_sections(out, "fault", json_object_get(o, "faults"));
-	reply_buffer(c, 200, "text/plain; charset=utf-8", out);
-}
-
 void native_config(struct call *c)
 {
 	struct config_query q = { 0 };
-	json_t *o;
 
 	if (!native_query(c, native_config_query, &q))
 		return;
-	o = config_json(c->control);
-	if (!q.format) {
-		reply_json(c, 200, o);
-		return;
-	}
-	reply_ini(c, o);
-	json_decref(o);
+	if (q.format)
+		native_config_ini(c);
+	else
+		reply_json(c, 200, native_config_json(c->control, c->control->config));
 }
 
 /* --- reload --- */
@@ -184,14 +125,15 @@ void native_reload(struct call *c)
 	struct control *control = c->control;
 	struct conf_errors errors = { 0 };
 
-	if (timeline_wants(control->timeline, EVENT_API_CHANGED))
-		timeline_record(control->timeline, EVENT_API_CHANGED,
-		    json_pack("{s:s, s:s}", "who", c->who, "what", "reload"));
-	if (!control->reload)
+	if (!control->reload) {
 		reply_error(c, 400, "there is no file to read again");
-	else if (control->reload(control->reload_arg, &errors))
+	} else if (control->reload(control->reload_arg, &errors)) {
+		if (timeline_wants(control->timeline, EVENT_API_CHANGED))
+			timeline_record(control->timeline, EVENT_API_CHANGED,
+			    json_pack("{s:s, s:s}", "who", c->who, "what", "reload"));
 		reply_json(c, 200, last_reload(&c->native->feed));
-	else
+	} else {
 		reply_errors(c, &errors);
+	}
 	conf_errors_free(&errors);
 }

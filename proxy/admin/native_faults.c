@@ -6,6 +6,7 @@
 #include "control/draft.h"
 #include "faults/facts.h"
 #include "model/field_json.h"
+#include "model/spec_json.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,24 +98,57 @@ static const struct fault_ops *find_type(struct edit *e, const char *name)
 	return ops;
 }
 
-/* "TYPE-N" */
+/* N of "TYPE-N" as new_name() writes it; 0: it is none. */
+static size_t number_of(const char *name, const char *type)
+{
+	size_t len = strlen(type), n;
+	char *end;
+
+	if (strncmp(name, type, len) != 0 || name[len] != '-' || name[len + 1] < '1' ||
+	    name[len + 1] > '9')
+		return 0;
+	n = strtoul(name + len + 1, &end, 10);
+	return *end ? 0 : n;
+}
+
+/* "TYPE-N" with the least N that is free; among n faults one up to n + 1 is. */
 static char *new_name(const struct config *draft, const char *type)
 {
+	bool *taken = calloc(draft->n_faults + 2, sizeof(*taken));
 	char *name = NULL;
+	size_t n = 1;
 
-	for (unsigned n = 1;; n++) {
-		if (asprintf(&name, "%s-%u", type, n) < 0)
-			return NULL;
-		if (!config_find_fault(draft, name))
-			return name;
-		free(name);
+	for (size_t i = 0; taken && i < draft->n_faults; i++) {
+		size_t number = number_of(draft->faults[i]->name, type);
+
+		if (number <= draft->n_faults)
+			taken[number] = true;
 	}
+	while (taken && taken[n])
+		n++;
+	if (!taken || asprintf(&name, "%s-%zu", type, n) < 0)
+		name = NULL;
+	free(taken);
+	return name;
+}
+
+/* Also NAME#2: a scenario's fault that is armed again and again is called so. */
+static const char *check_name(const char *name)
+{
+	const char *number = strrchr(name, '#');
+	char stem[64];
+
+	if (!number || !number[1] || number[1 + strspn(number + 1, "0123456789")] ||
+	    number - name >= (ptrdiff_t)sizeof(stem))
+		return spec_check_name(name);
+	snprintf(stem, sizeof(stem), "%.*s", (int)(number - name), name);
+	return spec_check_name(stem);
 }
 
 static struct fault_spec *add_named(
     struct edit *e, struct config *draft, const char *name, const struct fault_type *type)
 {
-	const char *want = name ? spec_check_name(name) : NULL;
+	const char *want = name ? check_name(name) : NULL;
 	char *made = name ? NULL : new_name(draft, type->name);
 	struct fault_spec *f = NULL;
 
@@ -136,10 +170,11 @@ static struct fault_spec *add_named(
 /* Keys of its type first, as in the INI file. */
 static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bool is_new)
 {
-	static const char *const also[] = { "name", "type", NULL };
+	static const char *const also[] = { "name", "type", "at", NULL };
 	const char *key;
 	json_t *value;
 
+	spec_json_preset(f, o);
 	json_object_foreach((json_t *)(uintptr_t)o, key, value)
 	{
 		const struct field *own = field_find(f->type->params, key);
@@ -156,13 +191,16 @@ static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bo
 		if (!ok)
 			return false;
 	}
+	if (is_new && !json_object_get(o, "side")) /* a key may have named the type that acts */
+		f->side = fault_spec_side_initial(f);
+	spec_json_side(f, o);
 	return true;
 }
 
 struct fault_spec *native_fault_add(
     struct edit *e, struct config *draft, const json_t *o, const char *proxy)
 {
-	const char *name, *type;
+	const char *name, *type, *at;
 	const struct fault_ops *ops;
 	struct fault_spec *f;
 	json_t *where;
@@ -170,15 +208,16 @@ struct fault_spec *native_fault_add(
 	e->kind = EDIT_DONE;
 	name = native_text(e, o, "name");
 	type = native_text(e, o, "type");
+	at = native_text(e, o, "at");
 	if (e->kind != EDIT_DONE)
 		return NULL;
 	if (!type) {
 		edit_fail(e, EDIT_BAD, "type: missing: GET /v1/fault-types tells what there is");
 		return NULL;
 	}
-	ops = find_type(e, type);
+	ops = edit_has_room(e, draft->n_faults, "faults") ? find_type(e, type) : NULL;
 	f = ops ? add_named(e, draft, name, &ops->type) : NULL;
-	if (!f || !set_values(e, f, o, true))
+	if (!f || !set_values(e, f, o, true) || (at && !native_set_at(e, f, at)))
 		return NULL;
 	if (!f->host && !f->proxies.all && !f->proxies.count) {
 		where = json_string(proxy ? proxy : "*");

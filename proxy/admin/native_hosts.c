@@ -90,6 +90,9 @@ static bool create(struct edit *e, struct config *draft, void *arg)
 		return edit_fail(e, EDIT_BAD, "name: expected %s", want);
 	if (host_is(draft, name))
 		return edit_fail(e, EDIT_EXISTS, "there is a host %s", name);
+	if (!edit_has_room(e, draft->n_hosts, "hosts"))
+		return false;
+	e->host = name;
 	h = config_add_host(draft, name);
 	if (!h)
 		return edit_fail(e, EDIT_NO_MEMORY, "out of memory");
@@ -126,6 +129,8 @@ static struct fault_spec *add_fault(struct edit *e, struct control *c, struct co
 	char name[NAME_MAX_BYTES];
 	struct fault_spec *f;
 
+	if (!edit_has_room(e, draft->n_faults, "faults"))
+		return NULL;
 	snprintf(name, sizeof(name), "%s", stem);
 	for (unsigned n = 2; (f = config_find_fault(draft, name)); n++) {
 		const struct fault *known = engine_find(&c->relay->engine, name);
@@ -184,7 +189,7 @@ void native_hosts_power_off(struct call *c)
 {
 	const char *host = find_host(c);
 	struct power p = { c->control, host ? native_body(c) : NULL, host };
-	struct edit e = { .what = "host.power_off" };
+	struct edit e = { .what = "host.power_off", .host = host };
 
 	if (p.body && native_edit(c, &e, power_off, &p))
 		reply_json(c, 200,
@@ -207,13 +212,15 @@ void native_hosts_power_on(struct call *c)
 {
 	const char *host = find_host(c);
 	struct power p = { .control = c->control, .host = host };
-	struct edit e = { .what = "host.power_on" };
+	struct edit e = { .what = "host.power_on", .host = host };
 
 	if (host && native_edit(c, &e, power_on, &p))
 		reply_json(c, 200, json_pack("{s:s}", "lifted", e.fault));
 }
 
 /* --- partitions --- */
+
+#define CUT_MAX 100 /* each of one side from each of the other */
 
 struct partition {
 	struct control *control;
@@ -267,6 +274,8 @@ static bool partition(struct edit *e, struct config *draft, void *arg)
 
 	if (!known_keys(e, p->body, keys))
 		return false;
+	if (json_array_size(a) > CUT_MAX || json_array_size(b) > CUT_MAX)
+		return edit_fail(e, EDIT_BAD, "a, b: expected at most %d hosts each", CUT_MAX);
 	if (!json_array_size(a) || !json_array_size(b))
 		return edit_fail(e, EDIT_BAD, "a, b: expected an array of hosts' names each");
 	for (size_t i = 0; i < json_array_size(a); i++)

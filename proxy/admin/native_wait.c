@@ -327,10 +327,22 @@ static void answer_due(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static bool wait_until(struct wait *w, int64_t left_ns)
+{
+	struct timeval left = { left_ns / NS_PER_S, left_ns % NS_PER_S / NS_PER_US };
+
+	return !event_add(w->due, &left);
+}
+
+/* libevent counts from when the loop's turn began: the end may come early by so much. */
 static void timeout_due(evutil_socket_t fd, short what, void *arg)
 {
+	struct wait *w = arg;
+	int64_t left_ns = w->began_ns + w->q.timeout_ns - mono_now_ns();
+
 	(void)fd, (void)what;
-	wait_answer(arg);
+	if (left_ns <= 0 || !wait_until(w, left_ns + NS_PER_US))
+		wait_answer(w);
 }
 
 /* --- the handler --- */
@@ -349,9 +361,6 @@ static void know_sessions(struct wait *w, struct relay *r)
 
 static bool start(struct wait *w, struct native *n)
 {
-	struct timeval left = { w->q.timeout_ns / NS_PER_S,
-		w->q.timeout_ns % NS_PER_S / NS_PER_US };
-
 	w->due = event_new(n->control->relay->base, -1, 0, timeout_due, w);
 	if (!w->due || !known_init(&w->known))
 		return false;
@@ -362,7 +371,7 @@ static bool start(struct wait *w, struct native *n)
 	look_soon(n->waits);
 	if (w->event)
 		event_active(n->waits->answer, EV_TIMEOUT, 0);
-	return !event_add(w->due, &left);
+	return wait_until(w, w->q.timeout_ns);
 }
 
 static void begin(struct call *c, const struct wait_query *q)

@@ -19,6 +19,7 @@ static const struct {
 	{ "Error", "error:s status:i errors:[s]?" },
 	{ "OpenAPI", "openapi:s info:o paths:o components:o security:[o]" },
 	{ "Version", "name:s version:s kernel:s seed:i uptime_ns:i wire:o" },
+	{ "Time", "mono_ns:i wall:s wall_ns:i" },
 	{ "Config", "settings:o hosts:[o] proxies:[o] faults:[o]" },
 	{ "Reloaded", "seq:i? mono_ns:i? wall:s? event:s? file:s? added:i? removed:i? kept:i? "
 		      "faults_armed:i? faults_lifted:i? needs_restart:s?" },
@@ -133,6 +134,11 @@ static json_t *fault_body(bool is_new)
 		json_object_set_new(properties, "name",
 		    text_schema("1 to 63 letters, digits, '_', '.' or '-'; made up if missing"));
 		json_object_set_new(properties, "type", json_pack("{s:o}", "enum", type_names()));
+		json_object_set_new(properties, "at",
+		    json_pack("{s:s, s:s, s:s}", "type", "string", "format", "date-time",
+			"description",
+			"the wall time, in UTC, from which delay counts, instead of from now; at "
+			"most 5 s ago, at most 1 h ahead: GET /v1/time tells the time here"));
 	}
 	add_fields(properties, fault_fields);
 	o = body_schema(properties, false);

@@ -1,9 +1,10 @@
 /* See distribution.h. The Pareto deviation is that of a long-tailed network: most a little early, a
- * few very late. Its shape is the one that netem(8) has; the cut keeps its moments finite. */
+ * few very late. Its shape is the one that netem(8) has, and so is where it ends: tables of 16 bits
+ * hold no more than four standard deviations. */
 #include "base/distribution.h"
 #include <math.h>
 
-#define PARETO_CUT 0.999
+#define PARETO_MOST 4 /* standard deviations */
 
 const char *const distribution_names[] = { "uniform", "normal", "pareto", 0 };
 
@@ -18,15 +19,17 @@ static double normal_below(double g)
 	return 0.5 * erfc(-g * M_SQRT1_2);
 }
 
-/* X = (1 - p)^(-1/3) for p uniform in [0, CUT]: its mean and mean square are integrals of powers.
- */
+/* X = (1 - p)^(-1/3), of which only what is below 1/end is drawn. Of that, by integrals of powers,
+ * the mean is 1.5 (1 + end) / q and the variance 0.75 (1 - end)^2 / q^2, where q = 1 + end + end^2;
+ * so 1/end lies (2 + end) / (sqrt(3) end) standard deviations above the mean. */
 static double pareto(double u)
 {
-	const double rest = 1 - PARETO_CUT;
-	const double mean = 1.5 * (1 - cbrt(rest * rest)) / PARETO_CUT;
-	const double square = 3 * (1 - cbrt(rest)) / PARETO_CUT;
+	const double end = 2 / (PARETO_MOST * sqrt(3) - 1);
+	const double q = 1 + end + end * end;
+	const double mean = 1.5 * (1 + end) / q;
+	const double sd = sqrt(0.75) * (1 - end) / q;
 
-	return (1 / cbrt(1 - u * PARETO_CUT) - mean) / sqrt(square - mean * mean);
+	return (1 / cbrt(1 - u * (1 - end * end * end)) - mean) / sd;
 }
 
 double distribution_shape(enum distribution d, double g)

@@ -11,6 +11,6 @@ extern const char *const distribution_names[]; /* "uniform", "normal", "pareto",
 /* Standard normal, from two uniform draws in [0, 1) (Box and Muller). */
 double distribution_normal(double u1, double u2);
 
-/* What a standard normal g becomes: uniform in [-1, 1); normal: itself; pareto: shape 3, cut at its
- * 99.9th percentile, moved and scaled to mean 0 and standard deviation 1. */
+/* What a standard normal g becomes: uniform in [-1, 1); normal: itself; pareto: shape 3, from -0.97
+ * to 4, with mean 0, standard deviation 1 and kurtosis 5.36. */
 double distribution_shape(enum distribution d, double g);

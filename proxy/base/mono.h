@@ -18,3 +18,10 @@ int64_t mono_wall_ns(void);
 /* Writes a wall time as RFC 3339 UTC with microseconds ("2026-11-22T12:00:00.000000Z"); 28 bytes.
  */
 void mono_format_wall(char out[static 28], int64_t wall_ns);
+
+/* The same with nanoseconds; 31 bytes. */
+void mono_format_wall_ns(char out[static 31], int64_t wall_ns);
+
+/* Reads what these write: RFC 3339, UTC ("Z"), with up to nine decimals. NULL, or what was
+ * expected. */
+const char *mono_parse_wall(const char *text, int64_t *wall_ns);

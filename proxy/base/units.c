@@ -61,6 +61,7 @@ static const char want_duration[] = "a duration with a unit, such as 250ms, 5s o
 static const char want_size[] = "a size in bytes, such as 4096, 64KiB or 1.5MB";
 static const char want_rate[] = "a rate, such as 100KB/s, 64KiB/s or 10Mbit/s";
 static const char want_probability[] = "a probability from 0 to 1, such as 0.25 or 25%";
+static const char want_share[] = "a percentage, such as 20% or 110%";
 static const char want_count[] = "a whole number";
 
 struct decimal {
@@ -179,25 +180,34 @@ const char *units_parse_rate(const char *text, uint64_t *bytes_per_s)
 	return NULL;
 }
 
-const char *units_parse_probability(const char *text, double *p)
+/* A number, or so many percent, from 0 to most. */
+static bool parse_part(const char *text, long double most, double *out)
 {
 	struct decimal d;
-	long double v;
+	long double scale = 1;
 
 	if (!decimal_read(&text, &d))
-		return want_probability;
+		return false;
 	if (*text == '%') {
 		d.places += 2;
 		text++;
 	}
-	v = d.mantissa;
-	long double scale = 1;
 	for (unsigned i = 0; i < d.places; i++)
 		scale *= 10;
-	if (*text || v > scale)
-		return want_probability;
-	*p = (double)(v / scale);
-	return NULL;
+	if (*text || d.mantissa > most * scale)
+		return false;
+	*out = (double)(d.mantissa / scale);
+	return true;
+}
+
+const char *units_parse_probability(const char *text, double *p)
+{
+	return parse_part(text, 1, p) ? NULL : want_probability;
+}
+
+const char *units_parse_share(const char *text, double *share)
+{
+	return parse_part(text, 10000, share) ? NULL : want_share;
 }
 
 const char *units_parse_count(const char *text, uint64_t *n)

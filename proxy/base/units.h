@@ -21,6 +21,9 @@ const char *units_parse_rate(const char *text, uint64_t *bytes_per_s);
 /* "0.25" or "25%"; 0 .. 1. */
 const char *units_parse_probability(const char *text, double *p);
 
+/* A percentage, which may be above 100: "110%" or "1.1"; up to a million percent. */
+const char *units_parse_share(const char *text, double *share);
+
 /* An unsigned whole number, digits only. */
 const char *units_parse_count(const char *text, uint64_t *n);
 

@@ -62,7 +62,8 @@ enum server_found server_find(
 	if (!admin && (admin = text_of("TOXIPROXY_URL")))
 		from = "TOXIPROXY_URL";
 	set_text(s, admin ? admin : DEFAULT_ADMIN);
-	want = addr_parse(s->text, &a);
+	want = strncmp(s->text, "https://", 8) ? addr_parse(s->text, &a)
+					       : "http:// or an address (its API speaks no TLS)";
 	if (!want && (a.kind == ADDR_BUILTIN || (a.kind != ADDR_UNIX && !a.port)))
 		want = "where its API listens, such as 127.0.0.1:8474 or unix:/path";
 	if (want) {

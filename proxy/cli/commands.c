@@ -37,11 +37,13 @@ static const struct flag create_flags[] = {
 static const struct flag fault_add_flags[] = {
 	{ "name", 'n', "NAME", "what it is called; default TYPE-1, TYPE-2 ...", .member = "name" },
 	{ "host", 0, "HOST", "all proxies of a host, instead of PROXY", .member = "host" },
+	{ "at", 0, "TIME", "not now but then, as 2026-11-22T18:00:00.5Z; delay= counts from there",
+	    .member = "at" },
 	{ NULL },
 };
 
 static const struct flag heal_flags[] = {
-	{ "all", 'a', NULL, "every fault there is, partitions and power with them" },
+	{ "all", 'a', NULL, "every fault there is, partitions and power with them: the default" },
 	{ NULL },
 };
 
@@ -125,8 +127,11 @@ const struct command commands[] = {
 	{ "serve", HERE("relay, with faults, from a file or from flags", serve_main) },
 	{ "toxiproxy-server",
 	    HERE("a Toxiproxy server, with its own flags", toxiproxy_server_main) },
+	{ "toxiproxy-cli",
+	    HERE("toxiproxy-cli: its commands, flags and output", toxiproxy_cli_main) },
 	{ "check", HERE("validate a configuration file", check_main) },
 	{ "demo", HERE("play every death there is against sockets of its own", demo_main) },
+	{ "run", HERE("play a scenario, and judge the application", run_main) },
 	{ "predict", HERE("when an application should learn of each death", predict_main) },
 	{ "doctor", HERE("what works here, tried on loopback", doctor_main) },
 	{ "completion", HERE("what a shell needs to complete all this", completion_main),
@@ -180,9 +185,9 @@ const struct command commands[] = {
 	{ "fault show", { NULL }, "one fault", .args = "NAME", N_ARGS(1, 1), .takes = { ARG_FAULT },
 	    .example = "fault show power_loss-1", GET = "/v1/faults/{1}", .show = show_members,
 	    .quiet = "name" },
-	{ "heal", { NULL }, "lift every fault, or those of one proxy alone", .args = "PROXY | --all",
-	    .more = "With PROXY, a fault that acts on others as well stays.",
-	    N_ARGS(0, 1), .takes = { ARG_PROXY }, .flags = heal_flags, .example = "heal --all",
+	{ "heal", { NULL }, "lift every fault, or those of one proxy alone", .args = "[PROXY | --all]",
+	    .more = "Without PROXY all of them. With it, a fault that acts on others as well stays.",
+	    N_ARGS(0, 1), .takes = { ARG_PROXY }, .flags = heal_flags, .example = "heal",
 	    POST = "/v1/heal", .body = body_heal, .show = show_heal, .quiet = "lifted" },
 
 	{ "host list", { "host ls" }, "the hosts: proxies that die together", .args = "",
@@ -233,7 +238,7 @@ const struct command commands[] = {
 	    .example = "config", .run = run_config },
 	{ "version", { NULL }, "what runs there, and here", .example = "version",
 	    .run = run_version },
-	{ "health", { NULL }, "does every proxy accept?", .example = "health", .run = run_health },
+	{ "health", { NULL }, "does every enabled proxy accept?", .example = "health", .run = run_health },
 
 	{ "inspect", { "i", "ins" }, "a proxy's toxics, as toxiproxy-cli tells them",
 	    .args = "PROXY", N_ARGS(1, 1), .takes = { ARG_PROXY }, .example = "inspect redis",
@@ -253,7 +258,7 @@ const struct command commands[] = {
 	    .example = "toxic update redis -n latency_downstream -a latency=200",
 	    PATCH = "/proxies/{1}/toxics/{name}", .body = body_toxic, .quiet = "name",
 	    .done = "Updated toxic '{name}' on proxy '{1}'" },
-	{ "toxic remove", { "toxic delete", "toxic r", "toxic d", "t r" },
+	{ "toxic remove", { "toxic delete", "toxic r", "toxic d", "t remove", "t delete", "t r", "t d" },
 	    "remove a toxic, as toxiproxy-cli does", .args = "PROXY -n NAME", N_ARGS(1, 1),
 	    .takes = { ARG_PROXY }, .flags = toxic_remove_flags,
 	    .example = "toxic remove redis -n latency_downstream",
@@ -276,9 +281,9 @@ static int words_of(const char *name, int argc, char **argv)
 	return argc > 1 && !strcmp(argv[1], second + 1) ? 2 : 0;
 }
 
-const struct command *command_find(int argc, char **argv, int *words)
+const struct command *command_find(const struct command *table, int argc, char **argv, int *words)
 {
-	for (const struct command *c = commands; c->name; c++) {
+	for (const struct command *c = table; c->name; c++) {
 		*words = words_of(c->name, argc, argv);
 		for (int i = 0; !*words && i < COMMAND_NAMES && c->also[i]; i++)
 			*words = words_of(c->also[i], argc, argv);

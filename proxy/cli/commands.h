@@ -10,7 +10,7 @@
 struct ctl;
 struct json_t;
 
-#define COMMAND_NAMES 5
+#define COMMAND_NAMES 8
 
 /* What stands at a place of the command line, for completion. */
 enum command_arg {
@@ -61,9 +61,9 @@ struct command {
 extern const struct command commands[]; /* by name NULL */
 extern const struct flag common_flags[];
 
-/* The row that argv (a command's words first) means; *words is how many of them name it. NULL:
- * none. */
-const struct command *command_find(int argc, char **argv, int *words);
+/* The row of the table that argv (a command's words first) means; *words is how many of them name
+ * it. NULL: none. */
+const struct command *command_find(const struct command *table, int argc, char **argv, int *words);
 
 /* Do names of two words begin with this one ("fault")? */
 bool command_is_group(const char *word);

@@ -345,7 +345,7 @@ static int take_words(struct typing *t, int argc, char **argv)
 	} else if (argv[0][0] == '-') {
 		take_flag(t, argv[0]);
 	} else if (!t->command) {
-		t->command = command_find(argc, argv, &words);
+		t->command = command_find(commands, argc, argv, &words);
 		if (!t->command) {
 			words = 1;
 			t->group = argc == 1 && command_is_group(argv[0]) ? argv[0] : NULL;
@@ -385,7 +385,7 @@ int completion_main(int argc, char **argv)
 	for (size_t i = 0; argc == 2 && i < sizeof(scripts) / sizeof(*scripts); i++)
 		if (!strcmp(word, scripts[i].shell)) {
 			fputs(scripts[i].script, stdout);
-			return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+			return cli_finish("completion", true);
 		}
 	return cli_usage_error("completion", "expected bash, zsh or fish, got \"%s\"", word);
 }

@@ -1,7 +1,7 @@
 /* From the words to the exit code. See ctl.h. */
 #include "cli/ctl.h"
 #include "cli/cli.h"
-#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +21,61 @@ bool ctl_wrong(const struct ctl *c, const char *fmt, ...)
 
 /* --- what the server says --- */
 
+/* The server advises in its own words, those of its API. */
+static const struct {
+	const char *call, *command;
+} advice[] = {
+	{ "GET /v1/proxies", "`deadpeer list`" },
+	{ "GET /v1/faults", "`deadpeer fault list`" },
+	{ "GET /v1/fault-types", "`deadpeer fault types`" },
+	{ "GET /v1/hosts", "`deadpeer host list`" },
+	{ "GET /v1/sessions", "`deadpeer sessions`" },
+	{ "PATCH or DELETE /v1/proxies/", "`deadpeer set` or `deadpeer delete` " },
+	{ "PATCH or DELETE /v1/faults/", "`deadpeer fault set` or `deadpeer fault rm` " },
+	{ "POST /v1/hosts/", "`deadpeer host on` " },
+	{ "/power_on first", " first" },
+};
+
+#define N_ADVICE (sizeof(advice) / sizeof(*advice))
+
+static void put_advice(const char *text)
+{
+	if (*text == '?') /* of the query: what a flag said */
+		fputs("--", stderr), text++;
+	while (*text) {
+		size_t i = 0, n;
+
+		while (i < N_ADVICE && strncmp(text, advice[i].call, strlen(advice[i].call)) != 0)
+			i++;
+		n = i < N_ADVICE ? strlen(advice[i].call) : 1;
+		fprintf(stderr, "%.*s", i < N_ADVICE ? INT_MAX : 1,
+		    i < N_ADVICE ? advice[i].command : text);
+		text += n;
+	}
+}
+
 static void tell_error(const struct ctl *c, const json_t *error)
 {
 	char text[CELL_MAX]; /* from outside: without control characters */
 
-	fprintf(stderr, "%s: %s\n", c->called, ctl_value(text, sizeof(text), "error", error));
+	fprintf(stderr, "%s: ", c->called);
+	put_advice(ctl_value(text, sizeof(text), "error", error));
+	fputc('\n', stderr);
+}
+
+/* Where to look for the right name, if the server has not said. */
+static void tell_where(const struct ctl *c, const json_t *o)
+{
+	static const char *const lists[] = { [ARG_PROXY] = "list",
+		[ARG_FAULT] = "fault list",
+		[ARG_SESSION] = "sessions",
+		[ARG_HOST] = "host list",
+		[ARG_OTHER] = NULL };
+	const char *error = json_string_value(json_object_get(o, "error"));
+	const char *list = lists[c->command->takes[0]];
+
+	if (list && error && !strstr(error, "GET "))
+		fprintf(stderr, "Try 'deadpeer %s'.\n", list);
 }
 
 /* What the body says of itself: a sentence, or several, as a file can earn. False: nothing. */
@@ -52,6 +102,8 @@ static void tell_refusal(const struct ctl *c, const struct request *r, const str
 	else if (!told)
 		fprintf(stderr, "%s: %s answered with status %d\n", c->called, c->server.text,
 		    a->status);
+	if (a->status == 404)
+		tell_where(c, o);
 	if (a->status == 401)
 		fputs("Give the server's token with --admin-token-file FILE or "
 		      "DEADPEER_ADMIN_TOKEN.\n",
@@ -199,9 +251,5 @@ int ctl_main(const struct command *command, int argc, char **argv)
 	else if (code == EXIT_DONE)
 		code = run(&c);
 	server_free(&c.server);
-	errno = 0;
-	if (code != EXIT_DONE || (!fflush(stdout) && !ferror(stdout)))
-		return code;
-	fprintf(stderr, "%s: writing: %s\n", c.called, strerror(errno ? errno : EIO));
-	return EXIT_FAILED;
+	return code == EXIT_DONE || ferror(stdout) ? cli_finish(command->name, true) : code;
 }

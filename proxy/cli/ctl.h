@@ -41,6 +41,10 @@ int ctl_parse(struct ctl *c, const struct command *command, int argc, char **arg
 /* The last value of a flag ("" for one that takes none); NULL: it was not given. */
 const char *ctl_flag(const struct ctl *c, const char *name);
 
+/* toxiproxy-cli's name of --admin, which it takes before the command: --host, or -h if an address
+ * is next. The value, and how many words that took; NULL: it is something else. */
+const char *ctl_host(int argc, char **argv, int *taken);
+
 void ctl_print_help(const struct command *command);
 
 /* Is it one of the common flags, with its value in the next word ("--admin")? */
@@ -100,6 +104,7 @@ bool show_hosts(const struct ctl *c, json_t *answer);
 bool show_members(const struct ctl *c, json_t *answer); /* "member   value" each */
 bool show_heal(const struct ctl *c, json_t *answer);
 bool show_toxics(const struct ctl *c, json_t *answer); /* as toxiproxy-cli does */
+bool show_toxiproxies(const struct ctl *c, json_t *answer);
 
 /* --- ctl_run.c --- */
 
@@ -112,6 +117,9 @@ int run_wait(struct ctl *c);
 int run_config(struct ctl *c);
 
 /* --- ctl_events.c, top.c --- */
+
+/* " key=value" for what is a record's own. */
+void ctl_print_fields(FILE *out, json_t *record);
 
 /* A record of the timeline as a line. */
 void ctl_print_event(FILE *out, json_t *record);

@@ -1,8 +1,11 @@
 /* What each command sends. Values go as they were typed: the server knows their units. */
 #include "cli/ctl.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WHOLE_MAX 9007199254740992.0 /* 2^53: those below have no fraction that was lost */
 
 /* "TYPE key=value ..." as one object of the array. */
 static bool add_fault(const struct ctl *c, json_t *faults, const char *text)
@@ -79,11 +82,9 @@ bool body_pairs(const struct ctl *c, json_t *body)
 
 bool body_heal(const struct ctl *c, json_t *body)
 {
-	bool all = ctl_flag(c, "all");
-
-	if (all == (c->argc > 0))
-		return ctl_wrong(c, "expected a PROXY, or --all");
-	if (!all)
+	if (c->argc && ctl_flag(c, "all"))
+		return ctl_wrong(c, "expected a PROXY or --all, got both");
+	if (c->argc)
 		json_object_set_new(body, "proxy", json_string(c->argv[0]));
 	return true;
 }
@@ -118,15 +119,22 @@ bool body_partition(const struct ctl *c, json_t *body)
 
 /* --- toxics --- */
 
-/* Numbers are numbers, as toxiproxy-cli sends them; else a text, for keys with a unit. */
+/* What reads as a number is one, as toxiproxy-cli has it (0100 and 1e2 are 100); else a text, for
+ * keys with a unit. */
 static json_t *toxic_value(const char *text)
 {
 	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+	char *end;
+	double number = strtod(text, &end);
 
-	if (json_is_number(value) || json_is_boolean(value))
+	if (json_is_integer(value) || json_is_boolean(value))
 		return value;
 	json_decref(value);
-	return json_string(text);
+	if (end == text || *end || !isfinite(number) || strpbrk(text, "xX \t\n"))
+		return json_string(text);
+	if (number == floor(number) && fabs(number) <= WHOLE_MAX)
+		return json_integer((json_int_t)number);
+	return json_real(number);
 }
 
 static bool add_attribute(const struct ctl *c, json_t *attributes, const char *text)

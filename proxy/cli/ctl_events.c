@@ -19,7 +19,7 @@ static bool is_common(const char *key)
 	return false;
 }
 
-static void print_fields(FILE *out, json_t *record)
+void ctl_print_fields(FILE *out, json_t *record)
 {
 	const char *key;
 	json_t *value;
@@ -35,11 +35,11 @@ void ctl_print_event(FILE *out, json_t *record)
 	char event[CELL_MAX];
 	const char *wall = json_string_value(json_object_get(record, "wall"));
 
-	fprintf(out, "%8" JSON_INTEGER_FORMAT "  %.12s  %-16s ",
+	fprintf(out, "%8" JSON_INTEGER_FORMAT "  %.12s  %-17s ",
 	    json_integer_value(json_object_get(record, "seq")),
 	    wall && strlen(wall) > 23 ? wall + 11 : "-",
 	    ctl_value(event, sizeof(event), "event", json_object_get(record, "event")));
-	print_fields(out, record);
+	ctl_print_fields(out, record);
 	fputc('\n', out);
 }
 

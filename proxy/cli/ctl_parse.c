@@ -118,7 +118,8 @@ static bool check(const struct ctl *c)
 		return ctl_wrong(c, "unexpected '%s'", c->argv[command->most]);
 	for (int i = 0; i < c->argc; i++)
 		if (!*c->argv[i] || !utf8_is_printable(c->argv[i]))
-			return ctl_wrong(c, "expected %s: words of UTF-8", command->args);
+			return ctl_wrong(
+			    c, "a word is empty, or no UTF-8: expected %s", command->args);
 	if (command->choices && c->argc && !is_choice(command->choices, c->argv[0]))
 		return wrong_choice(c, command->args, command->choices, c->argv[0]);
 	for (; f && f->name; f++)
@@ -159,6 +160,24 @@ bool ctl_flag_takes(const char *word)
 		if (f->value && !strncmp(word, "--", 2) && !strcmp(word + 2, f->name))
 			return true;
 	return false;
+}
+
+const char *ctl_host(int argc, char **argv, int *taken)
+{
+	static const char *const names[] = { "--host", "-host", "-h" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t n = strlen(names[i]);
+
+		if (strncmp(argv[0], names[i], n) != 0)
+			continue;
+		*taken = argv[0][n] == '=' ? 1 : 2;
+		if (*taken == 1)
+			return argv[0] + n + 1;
+		if (!argv[0][n] && argc > 1 && (n > 2 || strchr(argv[1], ':')))
+			return argv[1];
+	}
+	return NULL;
 }
 
 /* --- help --- */

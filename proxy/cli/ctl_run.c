@@ -39,14 +39,19 @@ static void keep_faults_of(json_t *answer, const char *proxy)
 			json_array_remove(rows, i);
 }
 
-static void print_fault_names(const json_t *answer)
+static void print_name(const json_t *o, const char *member)
 {
 	char text[CELL_MAX];
+
+	puts(ctl_value(text, sizeof(text), member, json_object_get(o, member)));
+}
+
+static void print_fault_names(const json_t *answer)
+{
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(json_object_get(answer, "faults"), i, row)
-	    puts(ctl_value(text, sizeof(text), "name", json_object_get(row, "name")));
+	json_array_foreach(json_object_get(answer, "faults"), i, row) print_name(row, "name");
 }
 
 int run_list_faults(struct ctl *c)
@@ -96,17 +101,18 @@ int run_show(struct ctl *c)
 	return code;
 }
 
+/* By Toxiproxy's own paths: its servers, too, are asked. */
 int run_toggle(struct ctl *c)
 {
 	json_t *proxy, *body, *answer = NULL;
-	int code = ctl_call(c, "GET", "/v1/proxies/{1}", NULL, &proxy);
+	int code = ctl_call(c, "GET", "/proxies/{1}", NULL, &proxy);
 	bool enable;
 
 	if (code != EXIT_DONE)
 		return code;
 	enable = json_is_false(json_object_get(proxy, "enabled"));
 	body = json_pack("{s:b}", "enabled", enable);
-	code = ctl_call(c, "PATCH", "/v1/proxies/{1}", body, &answer);
+	code = ctl_call(c, "POST", "/proxies/{1}", body, &answer);
 	if (code == EXIT_DONE && c->json)
 		code = print_json(answer);
 	else if (code == EXIT_DONE && !c->quiet)
@@ -124,9 +130,11 @@ int run_version(struct ctl *c)
 
 	if (code == EXIT_DONE && c->json)
 		code = print_json(answer);
+	else if (code == EXIT_DONE && c->quiet)
+		print_name(answer, "version");
 	else if (code == EXIT_DONE)
 		show_members(c, answer);
-	if (!c->json)
+	if (!c->json && !c->quiet)
 		printf("this program is deadpeer " DEADPEER_VERSION "\n");
 	json_decref(answer);
 	return code;
@@ -150,7 +158,18 @@ static int print_text(struct ctl *c, const char *path)
 
 int run_health(struct ctl *c)
 {
-	return print_text(c, "/readyz");
+	json_t *ready;
+	int code;
+
+	if (!c->json)
+		return print_text(c, "/readyz");
+	c->quiet = true;
+	code = print_text(c, "/readyz");
+	ready = json_pack("{s:b}", "ready", true);
+	if (code == EXIT_DONE)
+		code = print_json(ready);
+	json_decref(ready);
+	return code;
 }
 
 int run_config(struct ctl *c)
@@ -163,11 +182,13 @@ int run_config(struct ctl *c)
 static void print_event(const struct ctl *c, const json_t *answer)
 {
 	char text[CELL_MAX], waited[64];
-	const json_t *event = json_object_get(answer, "event");
+	json_t *event = json_object_get(answer, "event");
 
-	printf("%s after %s: %s\n", c->argv[0],
+	printf("%s after %s: %s", c->argv[0],
 	    ctl_value(waited, sizeof(waited), "waited_ns", json_object_get(answer, "waited_ns")),
-	    ctl_value(text, sizeof(text), "event", event));
+	    ctl_value(text, sizeof(text), "event", json_object_get(event, "event")));
+	ctl_print_fields(stdout, event);
+	putchar('\n');
 }
 
 static int told(const struct ctl *c, const struct answer *a)

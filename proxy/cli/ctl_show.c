@@ -259,6 +259,23 @@ static void print_attributes(json_t *attributes)
 	free(keys);
 }
 
+/* The members of a proxy, or of all by their names. */
+bool show_toxiproxies(const struct ctl *c, json_t *answer)
+{
+	char listen[CELL_MAX], upstream[CELL_MAX], text[CELL_MAX];
+	const char *name;
+	json_t *row;
+
+	(void)c;
+	json_object_foreach(answer, name, row) printf("%s\t%s\t%s\t%s\t%zu\n",
+	    ctl_value(text, sizeof(text), "", json_object_get(row, "name")),
+	    ctl_value(listen, sizeof(listen), "", json_object_get(row, "listen")),
+	    ctl_value(upstream, sizeof(upstream), "", json_object_get(row, "upstream")),
+	    json_is_true(json_object_get(row, "enabled")) ? "enabled" : "disabled",
+	    json_array_size(json_object_get(row, "toxics")));
+	return true;
+}
+
 bool show_toxics(const struct ctl *c, json_t *answer)
 {
 	char name[CELL_MAX], type[CELL_MAX], stream[CELL_MAX];

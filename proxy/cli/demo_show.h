@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "cli/demo.h"
+#include "cli/look.h"
 #include <stdio.h>
 
 /* --- demo_defaults.c --- */
@@ -32,12 +33,6 @@ const char *words_saw(int what);
 
 /* --- demo_board.c, demo_table.c, demo_json.c --- */
 
-/* How things look: asked of the locale, the terminal and NO_COLOR once. */
-struct look {
-	bool utf8, color, redraw;
-};
-
-struct look look_of(int fd);
 const char *look_mark(const struct look *l, enum verdict v);
 const char *look_color(const struct look *l, enum verdict v); /* "" without color */
 const char *look_plain(const struct look *l);

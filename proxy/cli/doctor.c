@@ -112,15 +112,25 @@ static enum grade fault_grade(const struct wire *w, sa_family_t family, unsigned
 	return dirs ? wire_grade(w, family, dirs) : GRADE_EXACT;
 }
 
-static void add_diagnosis(
-    struct examination *x, const char *fault, const char *variant, const unsigned dirs[2])
+/* NULL: the table is full. */
+static struct diagnosis *next_diagnosis(struct examination *x, const char *fault)
 {
 	struct diagnosis *d = &x->faults[x->n_faults];
 
 	if (x->n_faults == FAULTS_MAX)
-		return;
+		return NULL;
 	x->n_faults++;
 	d->fault = fault;
+	return d;
+}
+
+static void add_diagnosis(
+    struct examination *x, const char *fault, const char *variant, const unsigned dirs[2])
+{
+	struct diagnosis *d = next_diagnosis(x, fault);
+
+	if (!d)
+		return;
 	d->variant = variant;
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
 		enum grade a = fault_grade(&x->wire, families[f].family, dirs[0]);
@@ -136,12 +146,10 @@ static void add_diagnosis(
  * lacks for it says nothing about deaths. */
 static void add_sieve(struct examination *x, const struct fault_ops *ops)
 {
-	struct diagnosis *d = &x->faults[x->n_faults];
+	struct diagnosis *d = next_diagnosis(x, ops->type.name);
 
-	if (x->n_faults == FAULTS_MAX)
+	if (!d)
 		return;
-	x->n_faults++;
-	d->fault = ops->type.name;
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
 		bool can = fault_can_sieve(ops, &x->wire, families[f].family);
 
@@ -153,12 +161,10 @@ static void add_sieve(struct examination *x, const struct fault_ops *ops)
 /* As good as its silence, where there is ICMP at all; and no part of the verdict either. */
 static void add_reject(struct examination *x, const struct fault_ops *ops, const unsigned dirs[2])
 {
-	struct diagnosis *d = &x->faults[x->n_faults];
+	struct diagnosis *d = next_diagnosis(x, ops->type.name);
 
-	if (x->n_faults == FAULTS_MAX)
+	if (!d)
 		return;
-	x->n_faults++;
-	d->fault = ops->type.name;
 	for (int f = 0; f < WIRE_FAMILIES; f++) {
 		bool can = x->wire.powers[f] & WIRE_ICMP;
 
@@ -421,9 +427,5 @@ int doctor_main(int argc, char **argv)
 		printed = print_json(&x);
 	else
 		print_examination(&x);
-	if (!printed || fflush(stdout) != 0) {
-		fprintf(stderr, "deadpeer doctor: writing: %s\n", strerror(errno));
-		return EXIT_FAILED;
-	}
-	return x.good ? EXIT_DONE : EXIT_FAILED;
+	return cli_finish("doctor", printed) == EXIT_DONE && x.good ? EXIT_DONE : EXIT_FAILED;
 }

@@ -2,10 +2,8 @@
 #include "cli/fault_types.h"
 #include "base/nearest.h"
 #include "cli/cli.h"
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #define TYPES_MAX 64
 
@@ -118,9 +116,5 @@ int fault_types_main(int argc, char **argv)
 		fputs(help, stdout);
 		return EXIT_DONE;
 	}
-	errno = 0;
-	if (show(&r) && !fflush(stdout) && !ferror(stdout))
-		return EXIT_DONE;
-	fprintf(stderr, "deadpeer fault types: writing: %s\n", strerror(errno ? errno : ENOMEM));
-	return EXIT_FAILED;
+	return cli_finish("fault types", show(&r));
 }

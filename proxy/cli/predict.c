@@ -1,9 +1,7 @@
 /* deadpeer predict: finds the settings, asks the model, and says what it said. */
 #include "cli/predict.h"
 #include "cli/cli.h"
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/utsname.h>
 
 static bool is_live(const struct predict_query *q)
@@ -59,9 +57,5 @@ int predict_main(int argc, char **argv)
 	else
 		predict_show(&query, &all);
 	predict_free(&all);
-	if (!printed || fflush(stdout) != 0) {
-		fprintf(stderr, "deadpeer predict: writing: %s\n", strerror(errno));
-		return EXIT_FAILED;
-	}
-	return EXIT_DONE;
+	return cli_finish("predict", printed);
 }

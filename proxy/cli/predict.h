@@ -54,6 +54,9 @@ void predict_apply(const struct predict_query *q, struct predict_asked *asked);
 
 /* --- predict_source.c --- */
 
+/* As the running kernel is set. */
+void predict_kernel(struct predict_settings *s);
+
 struct predict_subjects {
 	struct predict_subject *list;
 	size_t count;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void settings_of_kernel(struct predict_settings *s)
+void predict_kernel(struct predict_settings *s)
 {
 	struct tcp_sysctl t;
 
@@ -34,7 +34,7 @@ static void settings_by_default(const struct predict_query *q, struct predict_se
 	if (q->os >= 0)
 		predict_preset(s, (enum predict_os)q->os);
 	else
-		settings_of_kernel(s);
+		predict_kernel(s);
 }
 
 /* ---- a connection's own ---- */
@@ -238,7 +238,7 @@ static bool look_around(const struct predict_query *q, pid_t pid, struct predict
 	struct sockdiag_list found;
 	bool good;
 
-	if (sockdiag_list(&found) < 0)
+	if (sockdiag_list(&found, NULL) < 0)
 		return explain_dump(why);
 	settings_by_default(q, &settings);
 	good = q->connect.kind == ADDR_NONE || keep_endpoint(&q->connect, &found, why);

@@ -15,6 +15,7 @@
 #include "cli/serve_options.h"
 #include "control/command.h"
 #include "faults/catalogue.h"
+#include "kernel/sniff.h"
 #include "kernel/socket.h"
 #include "relay/proxy.h"
 #include <jansson.h>
@@ -209,13 +210,18 @@ static json_t *grades(const struct wire *w)
 static void tell_start(struct serve *s, const struct settings *set)
 {
 	struct utsname u;
+	json_t *o;
 
+	if (!timeline_wants(&s->timeline, EVENT_START))
+		return;
 	uname(&u);
-	if (timeline_wants(&s->timeline, EVENT_START))
-		timeline_record(&s->timeline, EVENT_START,
-		    json_pack("{s:s, s:s, s:I, s:i, s:o, s:s?}", "version", DEADPEER_VERSION,
-			"kernel", u.release, "seed", (json_int_t)set->seed, "pid", (int)getpid(),
-			"wire", grades(&s->wire), "config", s->plan->file));
+	o = json_pack("{s:s, s:s, s:I, s:i, s:o, s:s?}", "version", DEADPEER_VERSION, "kernel",
+	    u.release, "seed", (json_int_t)set->seed, "pid", (int)getpid(), "wire",
+	    grades(&s->wire), "config", s->plan->file);
+	if (set->witness)
+		json_object_set_new(
+		    o, "witness", json_string(sniff_works() ? "segments" : "sessions"));
+	timeline_record(&s->timeline, EVENT_START, o);
 }
 
 static int probe_wire(struct serve *s, const struct settings *set)
@@ -421,8 +427,10 @@ int serve_main(int argc, char **argv)
 	struct serve_plan plan = {
 		.name = "serve", .log = "stderr", .tell_ports = true, .argc = argc, .argv = argv
 	};
-	enum serve_parsed parsed = serve_parse(argc, argv, &plan.config, &plan.file);
+	enum serve_parsed parsed;
 
+	argv[0] = (char *)(uintptr_t) "deadpeer serve"; /* what getopt complains as */
+	parsed = serve_parse(argc, argv, &plan.config, &plan.file);
 	if (parsed != SERVE_RUN)
 		return parsed == SERVE_HELP ? EXIT_DONE : EXIT_USAGE;
 	return serve_run(&plan);

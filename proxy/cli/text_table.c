@@ -25,13 +25,22 @@ bool text_table_add(struct text_table *t, const char *const *cells)
 	return false;
 }
 
+size_t text_cells(const char *text)
+{
+	size_t cells = 0;
+
+	for (; *text; text++)
+		cells += ((unsigned char)*text & 0xc0) != 0x80;
+	return cells;
+}
+
 static size_t column_width(const struct text_table *t, size_t column)
 {
 	size_t width = 0;
 
 	for (size_t i = 0; i < t->count; i++)
-		if (strlen(t->rows[i][column]) > width)
-			width = strlen(t->rows[i][column]);
+		if (text_cells(t->rows[i][column]) > width)
+			width = text_cells(t->rows[i][column]);
 	return width;
 }
 
@@ -78,7 +87,8 @@ void text_table_print(const struct text_table *t, bool color)
 
 		fputs(bold ? "\033[1m" : "", stdout);
 		for (size_t c = 0; c + 1 < t->columns; c++)
-			printf("%-*s  ", (int)width[c], t->rows[i][c]);
+			printf("%s%*s", t->rows[i][c],
+			    (int)(width[c] + 2 - text_cells(t->rows[i][c])), "");
 		print_last(t->rows[i][t->columns - 1], indent);
 		puts(bold ? "\033[0m" : "");
 	}

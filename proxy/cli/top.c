@@ -20,7 +20,7 @@
 
 #define SESSIONS_SHOWN 64
 #define CALLS          4
-#define SIGNALS        4
+#define SIGNALS        5
 #define INTERVAL_LEAST (100 * NS_PER_MS)
 
 /* The alternate screen, and no cursor. */
@@ -234,7 +234,7 @@ static void leave_screen(struct top *t)
 
 static bool start(struct top *t)
 {
-	static const int signals[SIGNALS] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
+	static const int signals[SIGNALS] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
 
 	t->base = event_base_new();
 	if (!t->base)
@@ -276,7 +276,7 @@ static void stop(struct top *t)
 
 static int check(struct ctl *c, int64_t *interval_ns)
 {
-	const char *text = ctl_flag(c, "interval"), *want;
+	const char *text = ctl_flag(c, "interval"), *term = getenv("TERM"), *want;
 	json_t *version;
 	int code;
 
@@ -289,6 +289,9 @@ static int check(struct ctl *c, int64_t *interval_ns)
 		ctl_wrong(c, "it is for people: try `deadpeer events -f --json`");
 	else if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		ctl_wrong(c, "this is no terminal: try `deadpeer list` or `deadpeer events -f`");
+	else if (term && !strcmp(term, "dumb"))
+		ctl_wrong(
+		    c, "TERM=dumb has no screen: try `deadpeer list` or `deadpeer events -f`");
 	else {
 		code = ctl_call(c, "GET", "/v1/version", NULL, &version);
 		json_decref(version);

@@ -9,6 +9,7 @@
  */
 #include "base/units.h"
 #include "cli/ctl.h"
+#include "cli/text_table.h"
 #include "cli/top.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,15 +63,6 @@ static int fit(const char *text, int cells)
 	return n;
 }
 
-static int cells_of(const char *text)
-{
-	int cells = 0;
-
-	for (; *text; text++)
-		cells += ((unsigned char)*text & 0xc0) != 0x80;
-	return cells;
-}
-
 /* One line, cut where the screen ends. */
 static void put_line(struct frame *f, const char *style, const char *text)
 {
@@ -106,7 +98,7 @@ static void measure(struct grid *g)
 
 	for (int c = 0; c < g->n_columns; c++)
 		for (int r = -1; r < g->n_rows; r++) {
-			int cells = cells_of(cell(g, r, c, buf));
+			int cells = (int)text_cells(cell(g, r, c, buf));
 
 			if (cells > g->width[c])
 				g->width[c] = cells;
@@ -122,7 +114,7 @@ static void put_row(struct frame *f, const struct grid *g, int row)
 		const char *text = cell(g, row, c, buf);
 
 		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%*s", text,
-		    c + 1 < g->n_columns ? g->width[c] + 2 - cells_of(text) : 0, "");
+		    c + 1 < g->n_columns ? g->width[c] + 2 - (int)text_cells(text) : 0, "");
 	}
 	put_line(f, row < 0 ? BOLD : "", line);
 }

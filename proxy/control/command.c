@@ -138,14 +138,17 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 	for (size_t f = 0; f < wanted->n_faults; f++)
 		for (size_t i = 0; i < wanted->n_proxies; i++) {
 			struct proxy *p = plans[i].prepared ? plans[i].prepared : plans[i].kept;
-			struct door door = *proxy_door(p); /* as it will be */
+			struct door door;
 
+			if (!fault_spec_covers(wanted->faults[f], plans[i].spec))
+				continue;
+			door = *proxy_door(p); /* as it will be */
 			door.spec = plans[i].spec;
 			if (!engine_refuses(
 				&c->relay->engine, wanted->faults[f], &door, why, sizeof(why)))
 				continue;
 			c->why = (struct control_why){ .what = WHY_WIRE };
-			conf_errors_add(errors, "fault %s: %s", wanted->faults[f]->name, why);
+			conf_errors_add_fault(errors, wanted->faults[f], why);
 			if (timeline_wants(c->timeline, EVENT_FAULT_REFUSED))
 				timeline_record(c->timeline, EVENT_FAULT_REFUSED,
 				    json_pack("{s:s, s:s, s:s}", "fault", wanted->faults[f]->name,
@@ -290,8 +293,8 @@ bool control_apply(struct control *c, struct config *wanted, struct conf_errors 
 char *control_restart_needed(
     const struct config *now, const struct config *wanted, char *buf, size_t size)
 {
-	static const char *const fixed[] = { "seed", "events", "rung", "admin",
-		"admin_token_file" };
+	static const char *const fixed[] = { "seed", "events", "rung", "admin", "admin_token_file",
+		"witness" };
 	size_t len = 0;
 
 	*buf = '\0';

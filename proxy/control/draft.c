@@ -8,6 +8,8 @@ struct proxy_spec *draft_add_proxy(struct edit *e, struct config *draft, const c
 	const char *want = spec_check_free_name(name);
 	struct proxy_spec *p;
 
+	if (!edit_has_room(e, draft->n_proxies, "proxies"))
+		return NULL;
 	if (want)
 		edit_fail(e, EDIT_BAD, "name: expected %s", want);
 	else if (config_find_proxy(draft, name))
@@ -86,6 +88,8 @@ struct fault_spec *draft_add_toxic(struct edit *e, struct config *draft, const s
 	struct fault_spec *f = NULL;
 	char *unique;
 
+	if (!edit_has_room(e, draft->n_faults, "faults"))
+		return NULL;
 	if (want) {
 		edit_fail(e, EDIT_BAD, "name: expected %s", want);
 		return NULL;

@@ -26,6 +26,13 @@ bool edit_fail(struct edit *e, enum edit_kind kind, const char *fmt, ...)
 	return false;
 }
 
+bool edit_has_room(struct edit *e, size_t count, const char *what)
+{
+	return count < EDIT_MAX ||
+	       edit_fail(e, EDIT_BAD, "there are %zu %s already: the API makes at most %d", count,
+		   what, EDIT_MAX);
+}
+
 static bool fail_listen(struct edit *e, int error, const struct addr *listen)
 {
 	struct addr resolved;
@@ -109,6 +116,8 @@ static void tell(struct control *c, const struct edit *e)
 	o = json_pack("{s:s, s:s}", "who", e->who, "what", e->what);
 	if (e->proxy)
 		json_object_set_new(o, "proxy", json_string(e->proxy));
+	if (e->host)
+		json_object_set_new(o, "host", json_string(e->host));
 	if (*e->fault)
 		json_object_set_new(o, "fault", json_string(e->fault));
 	timeline_record(c->timeline, EVENT_API_CHANGED, o);

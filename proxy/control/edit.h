@@ -6,7 +6,8 @@
 #pragma once
 #include "control/command.h"
 
-#define EDIT_NAME_MAX 544 /* two names that the API takes, and a number */
+#define EDIT_MAX      2000 /* of each kind */
+#define EDIT_NAME_MAX 544  /* two names that the API takes, and a number */
 
 enum edit_kind {
 	EDIT_DONE,
@@ -22,6 +23,7 @@ struct edit {
 	const char *who;           /* an address */
 	const char *what;          /* "proxy.create" */
 	const char *proxy;         /* its name; NULL: none */
+	const char *host;          /* the same */
 	char fault[EDIT_NAME_MAX]; /* its name in the config; "": none */
 	/* The outcome. */
 	enum edit_kind kind;
@@ -39,6 +41,11 @@ void edit_names_fault(struct edit *e, const struct fault_spec *f);
 /* Always false, for `return edit_fail(...)`. */
 bool edit_fail(struct edit *e, enum edit_kind kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Is there room for one more of so many ("proxies", "faults", "hosts")? What an edit costs grows
+ * with all of them, and nobody else is served meanwhile. False: edit_fail() has said so. A file may
+ * have more. */
+bool edit_has_room(struct edit *e, size_t count, const char *what);
 
 /* True: the change holds. Sessions of a proxy whose upstream changed have ended. */
 bool control_edit(struct control *c, struct edit *e, edit_change *change, void *arg);

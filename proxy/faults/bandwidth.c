@@ -7,9 +7,12 @@
 #include "base/mono.h"
 #include "faults/stream.h"
 
-/* The least that is worth a wake-up: 5 ms of the line's time, but no more than this. */
-#define QUANTUM_NS  (5 * NS_PER_MS)
-#define QUANTUM_MAX (256 << 10)
+/* The least that is worth a wake-up: 5 ms of the line's time; of a slow line a segment, as on a
+ * real one, but no more than 50 ms of its time. */
+#define QUANTUM_NS      (5 * NS_PER_MS)
+#define QUANTUM_MAX     (256 << 10)
+#define QUANTUM_SLOW_NS (50 * NS_PER_MS)
+#define QUANTUM_SEGMENT 1448
 
 struct bandwidth_params {
 	int direction;
@@ -17,8 +20,7 @@ struct bandwidth_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes: both (each direction has the whole rate), "
-				      "upstream (the client's) or downstream (the server's)"),
+	STREAM_DIRECTION("bytes (each direction has the whole rate)"),
 	{ .key = "rate",
 	    .kind = FIELD_RATE,
 	    .offset = offsetof(struct bandwidth_params, rate),
@@ -40,7 +42,12 @@ static int64_t takes_ns(uint64_t bytes, uint64_t rate)
 static uint64_t least_worth(const struct stage *st, uint64_t rate)
 {
 	uint64_t quantum = rate / (uint64_t)(NS_PER_S / QUANTUM_NS);
+	uint64_t slow = rate / (uint64_t)(NS_PER_S / QUANTUM_SLOW_NS);
 
+	if (slow > QUANTUM_SEGMENT)
+		slow = QUANTUM_SEGMENT;
+	if (quantum < slow)
+		quantum = slow;
 	if (quantum > QUANTUM_MAX)
 		quantum = QUANTUM_MAX;
 	if (quantum > st->in_bytes)
@@ -88,10 +95,6 @@ const struct fault_ops fault_bandwidth = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = pump,
+	STREAM_OPS(pump),
 	.stage_bytes = sizeof(struct state),
 };

@@ -20,8 +20,7 @@ struct corrupt_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes are damaged: both, upstream (the client's) or "
-				      "downstream (the server's)"),
+	STREAM_DIRECTION("bytes are damaged"),
 	{ .key = "rate",
 	    .kind = FIELD_PROBABILITY,
 	    .offset = offsetof(struct corrupt_params, rate),
@@ -126,10 +125,6 @@ const struct fault_ops fault_corrupt = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = pump,
+	STREAM_OPS(pump),
 	.stage_bytes = sizeof(struct state),
 };

@@ -298,11 +298,13 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 	TAILQ_FOREACH (r, &f->runs, in_fault)
 		run_settle(r);
 	settled = mono_now_ns();
+	TAILQ_FOREACH (r, &f->runs, in_fault)
+		run_tell(r, now_ns);
+	fault_tell_fired(f, struck, NULL, armed - began, settled - began);
 	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
 		next = TAILQ_NEXT(r, in_fault);
-		run_tell(r, now_ns);
+		run_done(r, now_ns);
 	}
-	fault_tell_fired(f, struck, NULL, armed - began, settled - began);
 }
 
 static void fault_start_triggers(struct fault *f, int64_t now_ns)

@@ -27,10 +27,10 @@ struct timer {
 enum fault_state { FAULT_WAITING, FAULT_ACTIVE, FAULT_UP, FAULT_TAIL, FAULT_OVER };
 extern const char *const fault_state_names[]; /* "waiting", "active", "up", "booting", "over" */
 
-/* Sessions that came to a door while the fault was armed. */
+/* The first session that came to a door while the fault was armed: its number there. */
 struct tally {
 	const struct door *door;
-	uint64_t sessions;
+	uint64_t first;
 };
 
 /* Of a flap: faults/flap.h. */
@@ -73,6 +73,7 @@ struct engine {
 	int64_t tick_ns;      /* the last engine_tick(); what is due after it waits for the next */
 	uint64_t buffer_bytes, buffer_total; /* what streams may hold: a flow, all together */
 	uint64_t buffered;                   /* what they hold */
+	bool witness; /* targets are asked how they stand when struck (target_ops.look, struck) */
 	bool crowd_changed; /* gates that depend on how many sessions there are: at the next tick */
 };
 

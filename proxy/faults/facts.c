@@ -17,6 +17,7 @@ static const char *const kinds[] = {
 	[FIELD_RATE] = "rate",
 	[FIELD_COUNT] = "number",
 	[FIELD_PROBABILITY] = "probability",
+	[FIELD_SHARE] = "percentage",
 	[FIELD_CHOICE] = "name",
 	[FIELD_BOOL] = "yes or no",
 	[FIELD_TEXT] = "text",

@@ -31,6 +31,7 @@ static json_t *json_param(const struct field *f)
 		[FIELD_RATE] = "rate",
 		[FIELD_COUNT] = "count",
 		[FIELD_PROBABILITY] = "probability",
+		[FIELD_SHARE] = "percentage",
 		[FIELD_CHOICE] = "choice",
 		[FIELD_BOOL] = "bool",
 		[FIELD_TEXT] = "text",

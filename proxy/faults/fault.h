@@ -110,7 +110,10 @@ struct run {
 	struct run_sieve *sieve; /* wish: segments dropped; NULL: none */
 	int64_t dial_ns;         /* wish: the upstream is not dialled before; 0: none */
 	bool settled, told;      /* settle, tell were done */
-	bool answered;           /* a packet that was too large was, and ... */
+	bool done;               /* and all that is to be said of it */
+	bool witnessed;      /* a strike is under way, and somebody wants to know (strike.c) ... */
+	bool looked, deadly; /* ... its target has looked at itself; it silences, holds or ends */
+	bool answered;       /* a packet that was too large was, and ... */
 	uint32_t answered_seq;   /* ... where the first of them began (reject.c) */
 	uint8_t grade[LEGS];     /* enum grade reached so far */
 	uint64_t mark[FLOWS];    /* RUN_PENDING by after_bytes; UINT64_MAX: none */

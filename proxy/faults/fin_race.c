@@ -1,7 +1,8 @@
 /*
  * A request meets a server that has just closed: its idle timeout ended as the request was under
  * way. The client gets the FIN that was already on its way, then RST in answer to the request,
- * which nobody reads.
+ * which nobody reads. Where what the server sends is on a slow way, both keep their place behind
+ * it.
  *
  * The silence that `after` asks for counts from when the fault began to act on the session, and is
  * broken by bytes of either direction: so both are seen.
@@ -26,6 +27,7 @@ static const struct field params[] = {
 
 struct state {
 	int64_t last_ns; /* when bytes of this flow were seen; 0: none were */
+	bool closed;     /* upstream: FIN and RST are on their way */
 };
 
 static int64_t after_ns(const struct fault_spec *s)
@@ -57,20 +59,42 @@ static bool is_too_late(const struct stage *st, const struct chunk *c)
 	       c->at_ns - last_ns(st->run) >= after_ns(run_spec(st->run));
 }
 
+static void meet(struct stage *st, struct state *s, int64_t now_ns)
+{
+	struct stream *answers = st->stream->target->streams[FLOW_DOWNSTREAM];
+
+	s->closed = answers && stream_strike_behind(answers, st->run, now_ns);
+	if (!s->closed)
+		stage_strike(st); /* what waits here ends with the connection */
+}
+
+/* Of a client that has met the end, all that still counts is that it resets the connection itself,
+ * perhaps behind a FIN. */
+static void read_nothing(struct stage *st)
+{
+	struct chunk *c;
+
+	while ((c = stage_first(st)) && (c->kind == CHUNK_DATA || STAILQ_NEXT(c, next)))
+		stage_drop(st);
+	if (c && c->kind == CHUNK_END && c->reset)
+		stage_pass(st, c->at_ns);
+}
+
 static void pump(struct stage *st, int64_t now_ns)
 {
 	struct state *s = (struct state *)st->state;
 	struct chunk *c;
 
-	(void)now_ns;
-	while ((c = stage_first(st))) {
+	while (!s->closed && (c = stage_first(st))) {
 		if (is_too_late(st, c)) {
-			stage_strike(st); /* what waits here ends with the connection */
-			return;
+			meet(st, s, now_ns);
+			break;
 		}
 		s->last_ns = c->at_ns;
 		stage_pass(st, c->at_ns);
 	}
+	if (s->closed)
+		read_nothing(st);
 }
 
 static void strike(struct run *r)

@@ -16,8 +16,7 @@ struct latency_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes are late: both, upstream (the client's) or "
-				      "downstream (the server's)"),
+	STREAM_DIRECTION("bytes are late"),
 	{ .key = "latency",
 	    .kind = FIELD_DURATION,
 	    .offset = offsetof(struct latency_params, latency_ns),
@@ -104,10 +103,6 @@ const struct fault_ops fault_latency = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = pump,
+	STREAM_OPS(pump),
 	.stage_bytes = sizeof(struct state),
 };

@@ -17,8 +17,7 @@ struct limit_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes are limited: both (each direction by itself), "
-				      "upstream (the client's) or downstream (the server's)"),
+	STREAM_DIRECTION("bytes are limited (each direction by itself)"),
 	{ .key = "bytes",
 	    .kind = FIELD_SIZE,
 	    .offset = offsetof(struct limit_params, bytes),

@@ -84,12 +84,14 @@ void run_apply_hold(struct target *t)
 void run_silence(struct run *r, enum leg leg, unsigned dirs)
 {
 	run_baseline(r, leg);
+	r->deadly |= dirs != 0;
 	r->silent[leg] = dirs;
 	run_apply_silence(r, leg);
 }
 
 void run_hold(struct run *r, unsigned flows)
 {
+	strike_changes(r, flows != 0);
 	r->held = flows;
 	run_apply_hold(r->target);
 }
@@ -119,6 +121,7 @@ void run_bury(struct run *r, enum leg leg)
 
 	if (r->target->over)
 		return;
+	strike_changes(r, true);
 	grade = r->target->ops->bury(r->target, leg);
 	/* A burial can only better what the silence alone had reached. */
 	if (r->grade[leg] > GRADE_REFUSED)
@@ -127,8 +130,10 @@ void run_bury(struct run *r, enum leg leg)
 
 void run_end(struct run *r, enum leg leg, enum ending how)
 {
-	if (!r->target->over)
-		r->target->ops->end(r->target, leg, how, r->fault->spec->name);
+	if (r->target->over)
+		return;
+	strike_changes(r, true);
+	r->target->ops->end(r->target, leg, how, r->fault->spec->name);
 }
 
 void run_end_other(struct run *r)

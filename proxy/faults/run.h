@@ -8,6 +8,12 @@ void run_apply_sieve(struct run *r, enum leg leg);
 void run_lift_sieve(struct run *r);
 void run_apply_dial(struct target *t);
 
+/* A strike of this instant, for who wants to know: it begins; something is about to change (deadly:
+ * for whoever watches); all of it is done. */
+void strike_begins(struct run *r);
+void strike_changes(struct run *r, bool deadly);
+void strike_over(struct run *r);
+
 /* What this leg drops is its doing: it is silent, or sieved. */
 bool run_counts(const struct run *r, enum leg leg);
 /* Tells what such legs have dropped since the last time; true if there is any. */

@@ -1,7 +1,8 @@
 /*
  * One fault on one session:
  *
- *   run_new -> PENDING --trigger--> run_arm, run_settle, run_tell: ACTIVE ... run_lift -> freed
+ *   run_new -> PENDING --trigger--> run_arm, run_settle, run_tell, run_done: ACTIVE
+ *                                                               ... run_lift -> freed
  *
  * An instant fault has nothing to undo: its run is freed when all is told.
  */
@@ -35,19 +36,25 @@ bool fault_has_triggers(const struct fault_spec *s)
 	return fault_counts(s) || s->after_bytes || fault_idle_ns(s);
 }
 
+bool fault_draws(const struct fault *f, double toxicity, const struct target *t)
+{
+	char label[1024];
+
+	if (toxicity >= 1)
+		return true;
+	snprintf(label, sizeof(label), "%s/%s", f->spec->name, t->door->spec->name);
+	return rng_unit(f->engine->seed, label, t->nth) < toxicity;
+}
+
 bool fault_chooses(const struct fault *f, const struct target *t)
 {
 	const struct fault_spec *s = f->spec;
-	char label[1024];
 
 	if (s->clients.family && !cidr_contains(&s->clients, t->door->ops->client(t)))
 		return false;
 	if (f->ops->picks && !f->ops->picks(&f->act, t))
 		return false;
-	if (s->toxicity >= 1)
-		return true;
-	snprintf(label, sizeof(label), "%s/%s", s->name, t->door->spec->name);
-	return rng_unit(f->engine->seed, label, t->nth) < s->toxicity;
+	return fault_draws(f, s->toxicity, t);
 }
 
 bool fault_strikes(const struct fault *f)
@@ -61,19 +68,38 @@ void fault_lower(struct fault *f, enum grade grade)
 		f->grade = grade;
 }
 
-uint64_t fault_count(struct fault *f, const struct door *d)
+/* Its number among those that came since the fault was armed; 0: it came before. */
+static uint64_t session_number(const struct fault *f, const struct target *t)
+{
+	for (size_t i = 0; i < f->n_seen; i++)
+		if (f->seen[i].door == t->door)
+			return t->nth < f->seen[i].first ? 0 : t->nth - f->seen[i].first + 1;
+	return 0;
+}
+
+bool fault_turn(const struct fault *f, const struct target *t)
+{
+	const struct fault_spec *s = f->spec;
+	uint64_t n = fault_counts(s) ? session_number(f, t) : 0;
+
+	if (!fault_counts(s))
+		return true;
+	return n && (!s->nth || n == s->nth) && (!s->first || n <= s->first) &&
+	       (!s->every || n % s->every == 0);
+}
+
+/* Without memory to remember it the next one will be the first. */
+static void fault_count(struct fault *f, const struct target *t)
 {
 	struct tally *seen;
 
-	for (size_t i = 0; i < f->n_seen; i++)
-		if (f->seen[i].door == d)
-			return ++f->seen[i].sessions;
+	if (!fault_counts(f->spec) || session_number(f, t))
+		return;
 	seen = reallocarray(f->seen, f->n_seen + 1, sizeof(*seen));
 	if (!seen)
-		return 0;
+		return;
 	f->seen = seen;
-	seen[f->n_seen++] = (struct tally){ .door = d, .sessions = 1 };
-	return 1;
+	seen[f->n_seen++] = (struct tally){ .door = t->door, .first = t->nth };
 }
 
 void fault_forget(struct fault *f, const struct door *d)
@@ -173,6 +199,7 @@ static void run_trigger(struct run *r, int64_t now_ns)
 	run_settle(r);
 	run_tell(r, now_ns);
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
+	run_done(r, now_ns);
 }
 
 /* A probe carries no data: the segments that arrived are counted now and then. */
@@ -338,6 +365,7 @@ void run_arm(struct run *r, int64_t now_ns)
 	r->state = RUN_ACTIVE;
 	r->since_ns = now_ns;
 	r->fault->sessions++;
+	strike_begins(r);
 	if (r->fault->ops->arm)
 		r->fault->ops->arm(r);
 	if (r->fault->ops->pump && !r->target->over)
@@ -374,25 +402,34 @@ void run_strike(struct run *r)
 {
 	int64_t began = mono_now_ns(), took;
 
+	strike_begins(r);
 	r->fault->ops->strike(r);
 	took = mono_now_ns() - began;
 	fault_lower(r->fault, r->grade[LEG_CLIENT]);
 	fault_lower(r->fault, r->grade[LEG_SERVER]);
 	fault_tell_fired(r->fault, 1, r->target, took, took);
+	strike_over(r);
 	observe_from(r->fault->engine, r, 0);
 }
 
 void run_tell(struct run *r, int64_t now_ns)
 {
 	struct fault *f = r->fault;
-	struct engine *e = f->engine;
 
 	if (r->state != RUN_ACTIVE || r->told)
 		return;
 	r->told = true;
 	if (f->ops->tell)
 		f->ops->tell(r);
-	observe_from(e, r, now_ns);
+	observe_from(f->engine, r, now_ns);
+}
+
+void run_done(struct run *r, int64_t now_ns)
+{
+	if (r->state != RUN_ACTIVE || r->done)
+		return;
+	r->done = true;
+	strike_over(r);
 	if (!has_wishes(r))
 		run_free(r);
 	else
@@ -430,21 +467,12 @@ void run_lift(struct run *r)
 
 /* --- sessions come and go --- */
 
-static bool count_matches(const struct fault_spec *s, uint64_t n)
-{
-	return n && (!s->nth || n == s->nth) && (!s->first || n <= s->first) &&
-	       (!s->every || n % s->every == 0);
-}
-
 static void opened_trigger(struct fault *f, struct target *t, int64_t now_ns)
 {
 	struct run *r;
 
-	/* Counted even if another fault has ended it already: whose turn it is depends on no order.
-	 */
-	if (fault_counts(f->spec) && !count_matches(f->spec, fault_count(f, t->door)))
-		return;
-	if (t->over || !fault_chooses(f, t))
+	fault_count(f, t); /* even if another fault has ended it: whose turn it is knows no order */
+	if (t->over || !fault_turn(f, t) || !fault_chooses(f, t))
 		return;
 	r = run_new(f, t);
 	if (r && f->state == FAULT_ACTIVE)
@@ -466,6 +494,7 @@ static void opened_window(struct fault *f, struct target *t, int64_t now_ns)
 	run_settle(r);
 	run_tell(r, now_ns);
 	fault_tell_fired(f, 1, t, armed - began, mono_now_ns() - began);
+	run_done(r, now_ns);
 }
 
 void engine_session_opened(struct engine *e, struct target *t, int64_t now_ns)

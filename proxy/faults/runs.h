@@ -9,6 +9,10 @@ bool fault_has_triggers(const struct fault_spec *s);
 bool fault_counts(const struct fault_spec *s);
 /* toxicity and clients; the same answer each time for the same session. */
 bool fault_chooses(const struct fault *f, const struct target *t);
+/* Such a toxicity alone. */
+bool fault_draws(const struct fault *f, double toxicity, const struct target *t);
+/* nth, first and every: it is this session's turn. */
+bool fault_turn(const struct fault *f, const struct target *t);
 /* The idle time that triggers it; 0: none does. */
 int64_t fault_idle_ns(const struct fault_spec *s);
 int64_t fault_lasts_ns(const struct fault *f);
@@ -41,8 +45,6 @@ const char *reject_refuses(const struct engine *e, const struct fault_spec *s, c
     char *buf, size_t size);
 void door_rejects(struct engine *e, struct door *d);
 
-/* One more session at this door; returns how many. 0: no memory to count. */
-uint64_t fault_count(struct fault *f, const struct door *d);
 void fault_forget(struct fault *f, const struct door *d);
 
 /* As engine_refuses(), for types that drop some segments. */
@@ -55,7 +57,8 @@ void run_free(struct run *r);                  /* as if it had never been: wishe
 void run_watch(struct run *r, int64_t now_ns); /* a pending run waits for its trigger, or strikes */
 void run_arm(struct run *r, int64_t now_ns);
 void run_settle(struct run *r);
-void run_tell(struct run *r, int64_t now_ns); /* and frees it when there is nothing to undo */
+void run_tell(struct run *r, int64_t now_ns);
+void run_done(struct run *r, int64_t now_ns); /* frees it when there is nothing to undo */
 void run_strike(struct run *r);               /* what a stage asked for */
 void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
 

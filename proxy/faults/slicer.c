@@ -25,8 +25,7 @@ struct slicer_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes are cut: both, upstream (the client's) or "
-				      "downstream (the server's)"),
+	STREAM_DIRECTION("bytes are cut"),
 	{ .key = "average_size",
 	    .kind = FIELD_SIZE,
 	    .offset = offsetof(struct slicer_params, average_size),
@@ -131,10 +130,6 @@ const struct fault_ops fault_slicer = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = pump,
+	STREAM_OPS(pump),
 	.stage_bytes = sizeof(struct state),
 };

@@ -8,8 +8,7 @@ struct slow_close_params {
 };
 
 static const struct field params[] = {
-	FAULT_DIRECTION("downstream", "whose end is late: both, upstream (the client's) or "
-				      "downstream (the server's)"),
+	STREAM_DIRECTION("end is late"),
 	{ .key = "linger",
 	    .kind = FIELD_DURATION,
 	    .offset = offsetof(struct slow_close_params, linger_ns),
@@ -45,9 +44,5 @@ const struct fault_ops fault_slow_close = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = pump,
+	STREAM_OPS(pump),
 };

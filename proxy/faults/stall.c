@@ -28,16 +28,14 @@ struct portion_params {
 	}
 
 static const struct field drip_params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes drip: both, upstream (the client's) or "
-				      "downstream (the server's)"),
+	STREAM_DIRECTION("bytes drip"),
 	PORTION("size", "1", "how many bytes at a time"),
 	WAIT("interval", "100ms", "how long from one drop to the next"),
 	{ 0 },
 };
 
 static const struct field stall_params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes stall: both, upstream (the client's) or "
-				      "downstream (the server's)"),
+	STREAM_DIRECTION("bytes stall"),
 	PORTION("bytes", "64KiB", "how many bytes pass before each pause"),
 	WAIT("pause", "1s", "how long nothing passes then"),
 	{ 0 },
@@ -133,11 +131,7 @@ const struct fault_ops fault_slow_drip = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = drip,
+	STREAM_OPS(drip),
 	.stage_bytes = sizeof(struct state),
 };
 
@@ -150,10 +144,6 @@ const struct fault_ops fault_stall = {
 		.refusals = stream_refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = stall,
+	STREAM_OPS(stall),
 	.stage_bytes = sizeof(struct state),
 };

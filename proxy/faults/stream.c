@@ -213,17 +213,23 @@ void stage_strike(struct stage *st)
 	st->strike = true;
 }
 
-void stage_strike_behind(struct stage *st, int64_t at_ns)
+/* Behind st; NULL: before all. */
+static bool put_strike(struct stream *s, struct stage *st, struct run *r, int64_t at_ns)
 {
 	struct chunk *c = chunk_new(CHUNK_STRIKE, at_ns);
 
-	if (!c) {
+	if (!c)
+		return false;
+	c->run = r;
+	count(s, (int64_t)chunk_cost(c));
+	hand_on(s, st, c, at_ns);
+	return true;
+}
+
+void stage_strike_behind(struct stage *st, int64_t at_ns)
+{
+	if (!put_strike(st->stream, st, st->run, at_ns))
 		stage_strike(st);
-		return;
-	}
-	c->run = st->run;
-	count(st->stream, (int64_t)chunk_cost(c));
-	hand_on(st->stream, st, c, at_ns);
 }
 
 /* --- the chain --- */
@@ -326,9 +332,21 @@ static uint32_t forget_strikes(struct stream *s, struct chunks *q, const struct 
 	return n;
 }
 
+static void forget_run(struct stream *s, const struct run *r)
+{
+	struct stage *st;
+
+	TAILQ_FOREACH (st, &s->stages, in_stream)
+		st->in_chunks -= forget_strikes(s, &st->in, r);
+	forget_strikes(s, &s->out, r);
+	if (s->blocked)
+		wake_blocked(s); /* by what was forgotten, perhaps */
+	stream_schedule(s);
+}
+
 static void stage_remove(struct run *r, enum flow flow)
 {
-	struct stage *st = r->stages[flow], *next = TAILQ_NEXT(st, in_stream), *other;
+	struct stage *st = r->stages[flow], *next = TAILQ_NEXT(st, in_stream);
 	struct stream *s = st->stream;
 	struct chunk *c;
 
@@ -342,10 +360,7 @@ static void stage_remove(struct run *r, enum flow flow)
 	TAILQ_REMOVE(&s->stages, st, in_stream);
 	s->looked_at = false; /* whoever is left and looks says so again */
 	free(st);
-	TAILQ_FOREACH (other, &s->stages, in_stream)
-		other->in_chunks -= forget_strikes(s, &other->in, r);
-	forget_strikes(s, &s->out, r);
-	stream_schedule(s);
+	forget_run(s, r);
 }
 
 bool stream_attach(struct run *r)
@@ -378,6 +393,10 @@ static void detach_flows(struct run *r, unsigned flows)
 
 void stream_detach(struct run *r)
 {
+	/* Its strikes may be where it has no stage. */
+	for (enum flow flow = 0; flow < FLOWS; flow++)
+		if (r->target->streams[flow])
+			forget_run(r->target->streams[flow], r);
 	detach_flows(r, FLOWS_ALL);
 }
 
@@ -462,6 +481,18 @@ bool stream_reset(struct stream *s, int64_t now_ns)
 	return push_end(s, true, now_ns);
 }
 
+bool stream_strike_behind(struct stream *s, struct run *r, int64_t now_ns)
+{
+	struct stage *first = TAILQ_FIRST(&s->stages);
+
+	if (stream_is_done(s) || !stream_end(s, now_ns) || !put_strike(s, NULL, r, now_ns))
+		return false;
+	if (first)
+		first->due_ns = 0;
+	stream_schedule(s);
+	return true;
+}
+
 void stream_run(struct stream *s, int64_t now_ns)
 {
 	struct stage *st;
@@ -482,6 +513,17 @@ void stream_run(struct stream *s, int64_t now_ns)
 	}
 }
 
+/* The first of `out` has left. */
+static void out_left(struct stream *s, struct chunk *c)
+{
+	STAILQ_REMOVE_HEAD(&s->out, next);
+	stream_drop(s, c);
+	if (s->blocked && STAILQ_EMPTY(&s->out)) {
+		wake_blocked(s);
+		stream_schedule(s);
+	}
+}
+
 struct chunk *stream_first(struct stream *s)
 {
 	struct chunk *c;
@@ -489,8 +531,7 @@ struct chunk *stream_first(struct stream *s)
 	while ((c = STAILQ_FIRST(&s->out)) && c->kind == CHUNK_STRIKE) {
 		struct run *r = c->run;
 
-		STAILQ_REMOVE_HEAD(&s->out, next);
-		stream_drop(s, c);
+		out_left(s, c);
 		run_strike(r);
 		if (s->target->over)
 			return NULL;
@@ -510,12 +551,7 @@ void stream_taken(struct stream *s, size_t n)
 		count(s, -(int64_t)n);
 		return;
 	}
-	STAILQ_REMOVE_HEAD(&s->out, next);
-	stream_drop(s, c);
-	if (s->blocked && STAILQ_EMPTY(&s->out)) {
-		wake_blocked(s);
-		stream_schedule(s);
-	}
+	out_left(s, c);
 }
 
 bool stream_is_done(const struct stream *s)

@@ -75,6 +75,14 @@ struct stream {
 /* What types that end nothing do not take: their `direction` says all. */
 extern const struct refusal stream_refusals[];
 
+/* The rows that types which shape the bytes of their `direction` have in common. */
+#define STREAM_DIRECTION(whose_)                                                                   \
+	FAULT_DIRECTION("downstream",                                                              \
+	    "whose " whose_ ": both, upstream (the client's) or downstream (the server's)")
+#define STREAM_OPS(pump_)                                                                          \
+	.other = OTHER_HOLD, .lasts = FAULT_NO_PARAM, .tail = FAULT_NO_PARAM,                      \
+	.flows = fault_direction_flows, .pump = (pump_)
+
 /* --- for fault_ops.pump --- */
 
 struct chunk *stage_first(const struct stage *st); /* NULL: nothing waits */
@@ -94,6 +102,8 @@ bool stage_is_blocked(struct stage *st);
 void stage_strike(struct stage *st);
 /* or once all that was passed before has been taken by the sink. */
 void stage_strike_behind(struct stage *st, int64_t at_ns);
+/* The same at the end of a flow's bytes, which ends here. False: nothing is on its way there. */
+bool stream_strike_behind(struct stream *s, struct run *r, int64_t now_ns);
 
 /* --- for the engine --- */
 

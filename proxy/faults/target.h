@@ -59,6 +59,11 @@ struct target_ops {
 	/* The flow's bytes go through streams[flow] (faults/stream.h) from now on, or something in
 	 * it can go on: look at it again. */
 	void (*shaped)(struct target *t, enum flow flow);
+	/* Both only with engine.witness. A strike of that instant is about to change it, or has
+	 * just made it silent: note how it stands. */
+	void (*look)(struct target *t, int64_t struck_ns);
+	/* The strike is over, and was a death: tell it. It may have ended (over) by now. */
+	void (*struck)(struct target *t, const char *fault, enum side side);
 };
 
 /* Embedded in a session. */

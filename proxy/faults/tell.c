@@ -6,6 +6,7 @@
 #include "base/mono.h"
 #include "faults/run.h"
 #include "faults/runs.h"
+#include "model/field_json.h"
 #include <jansson.h>
 
 /* A reading must not take more than a twentieth of the loop's time, however many are silent. */
@@ -14,14 +15,10 @@
 /* Where it acts, as the file says it. */
 static void add_scope(json_t *o, const struct fault_spec *s)
 {
-	char names[1024];
-
 	if (s->host)
 		json_object_set_new(o, "host", json_string(s->host));
 	else
-		json_object_set_new(o, "proxies",
-		    json_string(
-			field_format(field_find(fault_fields, "proxy"), s, names, sizeof(names))));
+		json_object_set_new(o, "proxies", field_json(field_find(fault_fields, "proxy"), s));
 }
 
 static void add_note(json_t *o, const struct fault *f)

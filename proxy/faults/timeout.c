@@ -21,15 +21,13 @@ struct timeout_params {
 	}
 
 static const struct field timeout_params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes are thrown away: both, upstream (the client's) "
-				      "or downstream (the server's)"),
+	STREAM_DIRECTION("bytes are thrown away"),
 	TIMEOUT("how long until both ends are told FIN; 0: never, until the fault is lifted"),
 	{ 0 },
 };
 
 static const struct field reset_params[] = {
-	FAULT_DIRECTION("downstream", "whose bytes are held back until then: both, upstream (the "
-				      "client's) or downstream (the server's)"),
+	STREAM_DIRECTION("bytes are held back until then"),
 	TIMEOUT("how long until both ends are told RST; 0: at once"),
 	{ 0 },
 };
@@ -96,11 +94,7 @@ const struct fault_ops fault_timeout = {
 		.refusals = refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = discard,
+	STREAM_OPS(discard),
 	.strike = close_both,
 };
 
@@ -113,10 +107,6 @@ const struct fault_ops fault_reset_peer = {
 		.refusals = refusals,
 		.sides = 1 << SIDE_BOTH,
 	},
-	.other = OTHER_HOLD,
-	.lasts = FAULT_NO_PARAM,
-	.tail = FAULT_NO_PARAM,
-	.flows = fault_direction_flows,
-	.pump = hold_back,
+	STREAM_OPS(hold_back),
 	.strike = reset_both,
 };

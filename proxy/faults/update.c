@@ -1,6 +1,7 @@
 /*
  * Other parameters for a fault that goes on: those that shape bytes read them anew each time they
- * are called, so what waits keeps its place and its time.
+ * are called, so what waits keeps its place and its time. How long a fault lasts may change for all
+ * of them: a power loss that shall last longer must not boot its host meanwhile.
  */
 #include "faults/runs.h"
 #include "faults/stream.h"
@@ -21,8 +22,25 @@ static bool can_update(const struct fault *f, const struct fault_spec *s)
 	return true;
 }
 
+/* Each waits for its own trigger (tune_again()), as if it had been chosen when it was opened. Who
+ * had been is not asked again: its window may be over. */
+static void enlist_triggered(struct fault *f, double old_toxicity)
+{
+	struct door *d;
+	struct target *t;
+
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine) {
+		if (!fault_spec_covers(f->spec, d->spec))
+			continue;
+		TAILQ_FOREACH (t, &d->targets, in_door)
+			if (!t->over && !fault_draws(f, old_toxicity, t) && fault_turn(f, t) &&
+			    fault_chooses(f, t))
+				run_new(f, t);
+	}
+}
+
 /* Who is chosen by the new toxicity and was not by the old one, and the other way round. */
-static void choose_again(struct fault *f, int64_t now_ns)
+static void choose_again(struct fault *f, double old_toxicity, int64_t now_ns)
 {
 	struct run *r, *next;
 
@@ -31,6 +49,8 @@ static void choose_again(struct fault *f, int64_t now_ns)
 		if (!fault_chooses(f, r->target))
 			run_lift(r);
 	}
+	if (fault_has_triggers(f->spec))
+		enlist_triggered(f, old_toxicity);
 	if (f->state != FAULT_ACTIVE || fault_has_triggers(f->spec))
 		return;
 	fault_enlist(f);
@@ -41,6 +61,7 @@ static void choose_again(struct fault *f, int64_t now_ns)
 		run_arm(r, now_ns);
 		run_settle(r);
 		run_tell(r, now_ns);
+		run_done(r, now_ns);
 	}
 }
 
@@ -58,17 +79,48 @@ static void tune_again(struct fault *f, int64_t now_ns)
 	}
 }
 
+/* It has one window, whose end is its duration alone, and that is all that differs. */
+static bool can_last(const struct fault *f, const struct fault_spec *s)
+{
+	struct fault_spec as_long = *s;
+
+	if (f->state > FAULT_ACTIVE || s->type != f->spec->type || f->cycle.down_ns ||
+	    f->ops->lasts != FAULT_NO_PARAM || fault_has_triggers(s))
+		return false;
+	if (f->ops->instant && !s->duration_ns)
+		return false;
+	as_long.duration_ns = f->spec->duration_ns;
+	return fault_spec_equal(&as_long, f->spec);
+}
+
+/* Counted from when it became active; what is past ends at the next tick. */
+static void last_again(struct fault *f)
+{
+	if (f->state != FAULT_ACTIVE)
+		return;
+	if (f->spec->duration_ns)
+		heap_set(&f->engine->timers, &f->timer.node, f->active_ns + f->spec->duration_ns);
+	else
+		heap_remove(&f->engine->timers, &f->timer.node);
+}
+
 bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s, int64_t now_ns)
 {
-	struct fault_spec *copy = can_update(f, s) ? fault_spec_copy(s) : NULL, *old = f->spec;
+	bool lasts = can_last(f, s);
+	struct fault_spec *copy = lasts || can_update(f, s) ? fault_spec_copy(s) : NULL,
+			  *old = f->spec;
 
 	(void)e;
 	if (!copy)
 		return false;
 	f->spec = copy;
 	f->act = *copy; /* those that repeat another type shape nothing */
-	choose_again(f, now_ns);
-	tune_again(f, now_ns);
+	if (lasts) {
+		last_again(f);
+	} else {
+		choose_again(f, old->toxicity, now_ns);
+		tune_again(f, now_ns);
+	}
 	fault_spec_free(old);
 	fault_tell(f, EVENT_FAULT_UPDATED, NULL, now_ns);
 	return true;

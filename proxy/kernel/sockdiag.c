@@ -108,14 +108,43 @@ static int read_answer(struct sockdiag_list *list, const void *answer, size_t si
 	return 1;
 }
 
-static int ask(int netlink, int family)
+/* Of one port, in the kernel's own little language (inet_diag_bc_run()): no less, no more, and then
+ * to the very end, which is yes. Behind it stands the next port; past the end is no. */
+struct port_test {
+	struct inet_diag_bc_op at_least, least, at_most, most, yes;
+};
+
+static void write_tests(struct port_test *tests, const uint16_t *ports, size_t n)
+{
+	const unsigned char op = sizeof(struct inet_diag_bc_op), pair = 2 * op;
+
+	for (size_t i = 0; i < n; i++) {
+		const unsigned short last = i + 1 == n ? op : 0;
+
+		tests[i] = (struct port_test){
+			.at_least = { INET_DIAG_BC_D_GE, pair,
+			    (unsigned short)(sizeof(*tests) + last) },
+			.least = { 0, 0, ports[i] },
+			.at_most = { INET_DIAG_BC_D_LE, pair,
+			    (unsigned short)(sizeof(*tests) - pair + last) },
+			.most = { 0, 0, ports[i] },
+			.yes = { INET_DIAG_BC_JMP, op,
+			    (unsigned short)((n - i) * sizeof(*tests) - 2 * pair) },
+		};
+	}
+}
+
+static int ask(int netlink, int family, const struct sockdiag_ports *ports)
 {
 	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	const struct {
+	const size_t n = ports ? ports->count : 0, tests_bytes = n * sizeof(struct port_test);
+	struct {
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 body;
+		struct rtattr filter;
+		struct port_test tests[SOCKDIAG_PORTS];
 	} request = {
-		.head = { .nlmsg_len = sizeof(request),
+		.head = { .nlmsg_len = NLMSG_LENGTH(sizeof(request.body)),
 		    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.body = { .sdiag_family = (uint8_t)family,
@@ -123,19 +152,26 @@ static int ask(int netlink, int family)
 		    .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 		    .idiag_states = ~(1u << TCP_LISTEN | 1u << TCP_TIME_WAIT | 1u << TCP_CLOSE |
 				      1u << TCP_SYN_RECV) },
+		.filter = { .rta_len = (unsigned short)RTA_LENGTH(tests_bytes),
+		    .rta_type = INET_DIAG_REQ_BYTECODE },
 	};
 
-	return sendto(netlink, &request, sizeof(request), 0, (const struct sockaddr *)&kernel,
-		   sizeof(kernel)) < 0
+	if (n) {
+		write_tests(request.tests, ports->port, n);
+		request.head.nlmsg_len += (uint32_t)RTA_LENGTH(tests_bytes);
+	}
+	return sendto(netlink, &request, request.head.nlmsg_len, 0,
+		   (const struct sockaddr *)&kernel, sizeof(kernel)) < 0
 		   ? -1
 		   : 0;
 }
 
-static int dump(struct sockdiag_list *list, int netlink, int family, char *answer)
+static int dump(struct sockdiag_list *list, int netlink, int family, char *answer,
+    const struct sockdiag_ports *ports)
 {
 	int more = 1;
 
-	if (ask(netlink, family) < 0)
+	if (ask(netlink, family, ports) < 0)
 		return -1;
 	while (more > 0) {
 		const ssize_t n = recv(netlink, answer, ANSWER_MAX, 0);
@@ -157,7 +193,7 @@ static int by_inode(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int sockdiag_list(struct sockdiag_list *list)
+int sockdiag_list(struct sockdiag_list *list, const struct sockdiag_ports *ports)
 {
 	const struct timeval patience = { .tv_sec = 5 };
 	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), rc = -1;
@@ -166,9 +202,9 @@ int sockdiag_list(struct sockdiag_list *list)
 	memset(list, 0, sizeof(*list));
 	if (netlink >= 0 && answer) {
 		(void)setsockopt(netlink, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		rc = dump(list, netlink, AF_INET, answer);
+		rc = dump(list, netlink, AF_INET, answer, ports);
 		if (rc == 0)
-			rc = dump(list, netlink, AF_INET6, answer);
+			rc = dump(list, netlink, AF_INET6, answer, ports);
 	}
 	free(answer);
 	if (netlink >= 0)

@@ -55,9 +55,16 @@ struct sockdiag_list {
 	size_t count, room;
 };
 
-/* Every connection that is neither listening nor only remembered (TIME_WAIT). 0, or -1 with
- * errno and an empty list. */
-int sockdiag_list(struct sockdiag_list *list);
+#define SOCKDIAG_PORTS 1024
+
+struct sockdiag_ports {
+	uint16_t port[SOCKDIAG_PORTS];
+	size_t count;
+};
+
+/* Every connection that is neither listening nor only remembered (TIME_WAIT); of those that go to
+ * one of these ports (NULL, or none: to any). 0, or -1 with errno and an empty list. */
+int sockdiag_list(struct sockdiag_list *list, const struct sockdiag_ports *ports);
 void sockdiag_free(struct sockdiag_list *list);
 
 /* Keeps those that `keep` wants. */

@@ -187,7 +187,7 @@ static void read_stream(struct conf_run *run, FILE *in, const char *file)
 	free(r.line);
 }
 
-static bool run_load(struct conf_run *run, const char *path)
+bool conf_read(struct conf_run *run, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	FILE *in;
@@ -204,6 +204,9 @@ static bool run_load(struct conf_run *run, const char *path)
 	read_stream(run, in, is_stdin ? "stdin" : run->c->file);
 	if (!is_stdin)
 		fclose(in);
+	run->was_read = true;
+	if (run->bare_elsewhere && run->c->n_proxies == 0)
+		run->places.elsewhere = true;
 	conf_check_all(run->c, run->errors, &run->places);
 	return run->errors->count == 0;
 }
@@ -213,7 +216,7 @@ struct config *conf_load(
 {
 	struct conf_errors found = { 0 };
 	struct conf_run run = { .c = config_new(), .types = types, .errors = &found };
-	bool right = run_load(&run, path);
+	bool right = conf_read(&run, path);
 
 	free(run.places.at);
 	for (size_t i = 0; i < found.count; i++)

@@ -23,6 +23,8 @@ struct conf_errors {
 
 void conf_errors_add(struct conf_errors *e, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* With the place where the fault was written before it. */
+void conf_errors_add_fault(struct conf_errors *e, const struct fault_spec *f, const char *message);
 void conf_errors_free(struct conf_errors *e);
 
 /* types: NULL-terminated. NULL when anything is wrong: errors then has at least one message.

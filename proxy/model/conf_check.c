@@ -79,6 +79,13 @@ static struct subject subject_fault(const struct fault_spec *f)
 	return s;
 }
 
+void conf_errors_add_fault(struct conf_errors *e, const struct fault_spec *f, const char *message)
+{
+	struct subject s = subject_fault(f);
+
+	conf_error_at(e, &s.where, *s.title ? s.title : NULL, NULL, "%s", message);
+}
+
 __attribute__((format(printf, 4, 5))) static void fail(
     const struct check *k, const struct subject *s, const char *key, const char *fmt, ...)
 {
@@ -158,12 +165,16 @@ static const char **names_of_proxies(const struct config *c)
 	return names;
 }
 
-/* "KEY: no KEY has the name X"; takes over names. */
+/* "KEY: no KEY has the name X", unless it may be elsewhere; takes over names. */
 static void fail_name(const struct check *k, const struct subject *s, const char *key,
     const char *name, const char **names)
 {
 	char hint[TEXT_MAX] = "";
 
+	if (k->places && k->places->elsewhere) {
+		free(names);
+		return;
+	}
 	if (names)
 		conf_hint(hint, sizeof(hint), name, names);
 	fail(k, s, key, "expected the name of a %s, got \"%s\"%s", key, name, hint);

@@ -1,10 +1,10 @@
 /*
- * What the files of conf share; nobody else includes this.
+ * What the files of conf and scenario share; nobody else includes this.
  *
- *     conf.c (lines) -> conf_section (keys and values -> specs) -> conf_check (specs among
- * themselves)
+ *     conf.c (lines) -> conf_section (sections -> specs) -> conf_values (keys and values)
+ *                         -> conf_check (specs among themselves)
  *
- * Values are judged in conf_section, what holds between them in conf_check. So that the latter can
+ * Values are judged in conf_values, what holds between them in conf_check. So that the latter can
  * name the line of a key, and does not call a key missing whose value was bad, the former writes
  * down where each key was given.
  */
@@ -22,7 +22,10 @@ struct conf_places {
 		int line;
 	} * at;
 	size_t count;
+	bool elsewhere; /* names that are not in the file are those of other relays */
 };
+
+struct scenario;
 
 /* What one run of reading works on. */
 struct conf_run {
@@ -30,6 +33,10 @@ struct conf_run {
 	const struct fault_type *const *types;
 	struct conf_errors *errors;
 	struct conf_places places;
+	struct scenario *scenario; /* NULL: its sections are wrong here */
+	bool saw_scenario;         /* there is such a section */
+	bool bare_elsewhere;       /* places.elsewhere, if the file has no proxy at all */
+	bool was_read;             /* the file could be opened */
 };
 
 struct conf_entry {
@@ -50,6 +57,15 @@ struct conf_section {
 	size_t count;
 };
 
+/* A table of keys and what it fills. */
+struct conf_target {
+	const struct field *table;
+	void *base;
+};
+
+/* Reads a whole file into run->c and checks that. True: no error added. */
+bool conf_read(struct conf_run *run, const char *path);
+
 /* Begins a section: title is the text between the brackets; NULL: it could not be read, and what
  * is in it is passed over. Its errors are added. */
 void conf_section_open(
@@ -57,6 +73,27 @@ void conf_section_open(
 void conf_section_add(struct conf_section *s, const char *key, const char *value, int line);
 /* Makes its spec and forgets it. */
 void conf_section_close(struct conf_run *run, struct conf_section *s);
+struct where conf_section_place(const struct conf_section *s, int line);
+/* The first entry of that key, or NULL. */
+const struct conf_entry *conf_find_entry(const struct conf_section *s, const char *key);
+
+/* Every key of the section into the first of the targets that has it (they end with base NULL);
+ * spec is what the places are kept under. type: a fault's, for messages; NULL: no fault. */
+void conf_set_values(struct conf_run *run, const struct conf_section *s, const void *spec,
+    const struct conf_target *targets, const char *type);
+/* One key by its row. False: it was bad, which has been said. */
+bool conf_set_value(struct conf_run *run, const struct conf_section *s,
+    const struct conf_entry *entry, const struct field *f, void *base);
+
+/* As conf_add_fault_text(); errors begin with place. The fault is the last of c's. */
+bool conf_add_fault_at(struct conf_run *run, const char *place, const char *name, const char *text);
+
+/* The sections of a scenario (scenario_sections.c); only where run->scenario. */
+void scenario_make_about(struct conf_run *run, struct conf_section *s);
+void scenario_make_client(struct conf_run *run, struct conf_section *s);
+void scenario_make_at(struct conf_run *run, struct conf_section *s);
+void scenario_make_after(struct conf_run *run, struct conf_section *s);
+void scenario_make_expect(struct conf_run *run, struct conf_section *s);
 
 /* Adds "PLACE: [TITLE] KEY: ..." (key NULL: none). Line 0: the place is file alone; file NULL: no
  * place. */

@@ -2,7 +2,6 @@
  * One section, or one --fault text, becomes one spec: the row of its kind says which table its
  * keys come from. A fault has two, the common keys and its type's own.
  */
-#include "base/nearest.h"
 #include "model/conf_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,134 +10,17 @@
 #define CANDIDATES_MAX 64
 #define TEXT_MAX       512
 
-/* A table of keys and what it fills. */
-struct target {
-	const struct field *table;
-	void *base;
-};
-
 struct conf_kind {
 	const char *name;
-	bool named;
+	enum { NAME_NONE, NAME_NEEDED, NAME_MAY, NAME_OWN /* its make() judges it */ } named;
+	bool of_scenario;
 	void (*make)(struct conf_run *run, struct conf_section *s);
 };
-
-char *conf_hint(char *buf, size_t size, const char *word, const char *const *candidates)
-{
-	const char *near = nearest_find(word, candidates);
-
-	if (near)
-		snprintf(buf, size, " (did you mean \"%s\"?)", near);
-	else
-		*buf = '\0';
-	return buf;
-}
-
-void conf_places_add(struct conf_places *p, const void *spec, const char *key, int line)
-{
-	struct conf_place *grown = reallocarray(p->at, p->count + 1, sizeof(*p->at));
-
-	if (!grown)
-		return;
-	p->at = grown;
-	p->at[p->count++] = (struct conf_place){ .spec = spec, .key = key, .line = line };
-}
-
-static struct where section_place(const struct conf_section *s, int line)
-{
-	return (struct where){ .file = s->file, .line = line };
-}
-
-static size_t add_keys(const char **out, size_t n, const struct field *table)
-{
-	for (; table && table->key && n < CANDIDATES_MAX; table++)
-		out[n++] = table->key;
-	return n;
-}
-
-/* For an unknown key: who does have it, or what may have been meant. */
-static void unknown_key(struct conf_run *run, const struct conf_section *s,
-    const struct conf_entry *entry, const struct target *targets, const char *type)
-{
-	const char *keys[CANDIDATES_MAX + 2];
-	struct where at = section_place(s, entry->line);
-	char hint[TEXT_MAX];
-	size_t n = 0;
-
-	for (const struct target *t = targets; t->base; t++)
-		n = add_keys(keys, n, t->table);
-	if (type)
-		keys[n++] = "type";
-	keys[n] = NULL;
-	for (const struct fault_type *const *t = run->types; type && *t; t++) {
-		if (field_find((*t)->params, entry->key)) {
-			conf_error_at(run->errors, &at, s->title, entry->key,
-			    "unknown key: %s does not take it, %s does", type, (*t)->name);
-			return;
-		}
-	}
-	conf_error_at(run->errors, &at, s->title, entry->key, "unknown key%s",
-	    conf_hint(hint, sizeof(hint), entry->key, keys));
-}
-
-static bool is_duplicate(const struct conf_section *s, const struct conf_entry *entry)
-{
-	for (const struct conf_entry *e = s->entries; e < entry; e++)
-		if (strcmp(e->key, entry->key) == 0)
-			return true;
-	return false;
-}
-
-/* False: it was bad, which has been said. */
-static bool set_value(struct conf_run *run, const struct conf_section *s,
-    const struct conf_entry *entry, const struct field *f, void *base)
-{
-	struct where at = section_place(s, entry->line);
-	char buf[TEXT_MAX], hint[TEXT_MAX] = "";
-	const char *want = field_parse(f, base, entry->value, buf, sizeof(buf));
-
-	if (!want)
-		return true;
-	if (f->kind == FIELD_CHOICE)
-		conf_hint(hint, sizeof(hint), entry->value, f->choices);
-	conf_error_at(run->errors, &at, s->title, entry->key, "expected %s, got \"%s\"%s", want,
-	    entry->value, hint);
-	return false;
-}
-
-/* Every key of the section into the first of the targets that has it; spec is what the places are
- * kept under. type: a fault's, for messages; NULL: no fault. */
-static void set_values(struct conf_run *run, const struct conf_section *s, const void *spec,
-    const struct target *targets, const char *type)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		const struct conf_entry *e = &s->entries[i];
-		struct where at = section_place(s, e->line);
-		const struct target *t = targets;
-		const struct field *f = NULL;
-
-		for (; t->base && !f; t++)
-			f = field_find(t->table, e->key);
-		if (is_duplicate(s, e)) {
-			conf_error_at(
-			    run->errors, &at, s->title, e->key, "expected once in a section");
-			conf_places_add(&run->places, spec, CONF_BAD, e->line);
-		} else if (f) {
-			conf_places_add(&run->places, spec, f->key, e->line);
-			if (!set_value(run, s, e, f, t[-1].base))
-				conf_places_add(&run->places, spec, CONF_BAD, e->line);
-		} else if (!type || strcmp(e->key, "type") != 0) {
-			unknown_key(run, s, e, targets, type);
-		}
-	}
-	if (s->damaged)
-		conf_places_add(&run->places, spec, "", s->line);
-}
 
 static void make_settings(struct conf_run *run, struct conf_section *s)
 {
 	struct settings *settings = &run->c->settings;
-	struct where at = section_place(s, s->line);
+	struct where at = conf_section_place(s, s->line);
 
 	for (size_t i = 0; i < run->places.count; i++) {
 		if (run->places.at[i].spec == settings) {
@@ -147,8 +29,8 @@ static void make_settings(struct conf_run *run, struct conf_section *s)
 		}
 	}
 	conf_places_add(&run->places, settings, "[", s->line);
-	set_values(
-	    run, s, settings, (struct target[]){ { settings_fields, settings }, { 0 } }, NULL);
+	conf_set_values(
+	    run, s, settings, (struct conf_target[]){ { settings_fields, settings }, { 0 } }, NULL);
 }
 
 static void make_host(struct conf_run *run, struct conf_section *s)
@@ -157,8 +39,8 @@ static void make_host(struct conf_run *run, struct conf_section *s)
 
 	if (!h)
 		return;
-	h->where = section_place(s, s->line);
-	set_values(run, s, h, (struct target[]){ { host_fields, h }, { 0 } }, NULL);
+	h->where = conf_section_place(s, s->line);
+	conf_set_values(run, s, h, (struct conf_target[]){ { host_fields, h }, { 0 } }, NULL);
 }
 
 static void make_proxy(struct conf_run *run, struct conf_section *s)
@@ -167,23 +49,15 @@ static void make_proxy(struct conf_run *run, struct conf_section *s)
 
 	if (!p)
 		return;
-	p->where = section_place(s, s->line);
-	set_values(run, s, p, (struct target[]){ { proxy_fields, p }, { 0 } }, NULL);
-}
-
-static const struct conf_entry *find_entry(const struct conf_section *s, const char *key)
-{
-	for (size_t i = 0; i < s->count; i++)
-		if (strcmp(s->entries[i].key, key) == 0)
-			return &s->entries[i];
-	return NULL;
+	p->where = conf_section_place(s, s->line);
+	conf_set_values(run, s, p, (struct conf_target[]){ { proxy_fields, p }, { 0 } }, NULL);
 }
 
 /* The section's type, or NULL with an error. */
 static const struct fault_type *find_type(struct conf_run *run, const struct conf_section *s)
 {
-	const struct conf_entry *entry = find_entry(s, "type");
-	struct where at = section_place(s, entry ? entry->line : s->line);
+	const struct conf_entry *entry = conf_find_entry(s, "type");
+	struct where at = conf_section_place(s, entry ? entry->line : s->line);
 	const char *names[CANDIDATES_MAX + 1];
 	char list[TEXT_MAX] = "", hint[TEXT_MAX];
 	size_t n = 0, len = 0;
@@ -234,7 +108,7 @@ static void drop_foreign_keys(const struct conf_run *run, struct conf_section *s
  * preset that is not known is found by whoever reads the key itself. */
 static void add_preset(struct conf_run *run, struct conf_section *s, const struct fault_type *type)
 {
-	const struct conf_entry *chosen = find_entry(s, "preset");
+	const struct conf_entry *chosen = conf_find_entry(s, "preset");
 	const struct preset *p = type->presets;
 	char *save = NULL, *settings;
 
@@ -251,7 +125,7 @@ static void add_preset(struct conf_run *run, struct conf_section *s, const struc
 
 		if (*equals)
 			*equals++ = '\0';
-		if (!find_entry(s, key))
+		if (!conf_find_entry(s, key))
 			conf_section_add(s, key, equals, line);
 	}
 	free(settings);
@@ -269,11 +143,11 @@ static struct fault_spec *add_fault(struct conf_run *run, struct conf_section *s
 		add_preset(run, s, type);
 	else
 		drop_foreign_keys(run, s);
-	f->where = section_place(s, s->line);
-	set_values(run, s, f,
-	    (struct target[]){ { fault_fields, f }, { f->type->params, &f->params }, { 0 } },
+	f->where = conf_section_place(s, s->line);
+	conf_set_values(run, s, f,
+	    (struct conf_target[]){ { fault_fields, f }, { f->type->params, &f->params }, { 0 } },
 	    f->type->name);
-	if (!find_entry(s, "side")) /* a parameter may have named the type that acts */
+	if (!conf_find_entry(s, "side")) /* a parameter may have named the type that acts */
 		f->side = fault_spec_side_initial(f);
 	return f;
 }
@@ -284,10 +158,15 @@ static void make_fault(struct conf_run *run, struct conf_section *s)
 }
 
 static const struct conf_kind kinds[] = {
-	{ "deadpeer", false, make_settings },
-	{ "host", true, make_host },
-	{ "proxy", true, make_proxy },
-	{ "fault", true, make_fault },
+	{ "deadpeer", NAME_NONE, false, make_settings },
+	{ "host", NAME_NEEDED, false, make_host },
+	{ "proxy", NAME_NEEDED, false, make_proxy },
+	{ "fault", NAME_NEEDED, false, make_fault },
+	{ "scenario", NAME_MAY, true, scenario_make_about },
+	{ "client", NAME_NONE, true, scenario_make_client },
+	{ "at", NAME_OWN, true, scenario_make_at },
+	{ "after", NAME_OWN, true, scenario_make_after },
+	{ "expect", NAME_MAY, true, scenario_make_expect },
 };
 #define N_KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -303,29 +182,70 @@ static char *title_name(char *title)
 	return name;
 }
 
+static void unknown_section(
+    struct conf_run *run, const struct conf_section *s, const char *kind, const char **known)
+{
+	struct where at = conf_section_place(s, s->line);
+	char hint[TEXT_MAX];
+
+	conf_error_at(run->errors, &at, s->title, NULL,
+	    "unknown section%s; expected [deadpeer], [host NAME], [proxy NAME]%s [fault NAME]%s",
+	    conf_hint(hint, sizeof(hint), kind, known), run->scenario ? "," : " or",
+	    run->scenario ? ", [scenario NAME], [client], [at TIME], [after EVENT] or [expect]"
+			  : "");
+}
+
+/* Told once: a scenario has many of them. */
+static void not_a_configuration(struct conf_run *run, const struct conf_section *s)
+{
+	struct where at = conf_section_place(s, s->line);
+
+	if (!run->saw_scenario)
+		conf_error_at(run->errors, &at, s->title, NULL,
+		    "unknown section in a configuration; this is a scenario: deadpeer run %s",
+		    s->file);
+}
+
+/* The row of its kind; NULL: an error was added. */
+static const struct conf_kind *find_kind(
+    struct conf_run *run, const struct conf_section *s, const char *kind)
+{
+	const char *names[N_KINDS + 1] = { 0 };
+	const struct conf_kind *found = NULL;
+	size_t n = 0;
+
+	for (const struct conf_kind *k = kinds; k < kinds + N_KINDS; k++) {
+		if (!k->of_scenario || run->scenario)
+			names[n++] = k->name;
+		if (strcmp(k->name, kind) == 0)
+			found = k;
+	}
+	if (!found) {
+		unknown_section(run, s, kind, names);
+		return NULL;
+	}
+	if (!found->of_scenario)
+		return found;
+	if (!run->scenario)
+		not_a_configuration(run, s);
+	run->saw_scenario = true;
+	return run->scenario ? found : NULL;
+}
+
 static void check_title(struct conf_run *run, struct conf_section *s, const char *kind)
 {
-	struct where at = section_place(s, s->line);
-	const char *names[N_KINDS + 1] = { 0 };
-	char hint[TEXT_MAX];
-	const char *want;
+	struct where at = conf_section_place(s, s->line);
+	const char *want = NULL;
 
-	for (size_t i = 0; i < N_KINDS; i++) {
-		names[i] = kinds[i].name;
-		if (strcmp(kinds[i].name, kind) == 0)
-			s->kind = &kinds[i];
-	}
-	if (!s->kind) {
-		conf_error_at(run->errors, &at, s->title, NULL,
-		    "unknown section%s; expected [deadpeer], "
-		    "[host NAME], [proxy NAME] or [fault NAME]",
-		    conf_hint(hint, sizeof(hint), kind, names));
+	s->kind = find_kind(run, s, kind);
+	if (!s->kind)
 		return;
-	}
-	if (!s->kind->named && *s->name)
+	if (s->kind->named == NAME_NONE && *s->name)
 		conf_error_at(
 		    run->errors, &at, s->title, NULL, "expected [%s], without a name", kind);
-	if (s->kind->named && (want = spec_check_name(s->name)))
+	if (s->kind->named == NAME_NEEDED || (s->kind->named == NAME_MAY && *s->name))
+		want = spec_check_name(s->name);
+	if (want)
 		conf_error_at(
 		    run->errors, &at, s->title, NULL, "expected %s, got \"%s\"", want, s->name);
 }
@@ -410,7 +330,7 @@ static bool add_fault_at(struct conf_run *run, struct conf_section *s)
 {
 	size_t errors_before = run->errors->count;
 	const char *want = spec_check_name(s->name);
-	struct where at = section_place(s, 0);
+	struct where at = conf_section_place(s, 0);
 	struct fault_spec *f = add_fault(run, s);
 
 	if (!f) {
@@ -420,7 +340,8 @@ static bool add_fault_at(struct conf_run *run, struct conf_section *s)
 	if (want)
 		conf_error_at(
 		    run->errors, &at, NULL, "name", "expected %s, got \"%s\"", want, s->name);
-	if (!f->host && !f->proxies.count && !find_entry(s, "proxy") && !find_entry(s, "host"))
+	if (!f->host && !f->proxies.count && !conf_find_entry(s, "proxy") &&
+	    !conf_find_entry(s, "host"))
 		f->proxies.all = true;
 	conf_check_fault(run->c, f, run->errors, &run->places);
 	f->where = (struct where){ 0 }; /* the place is not the config's */
@@ -431,22 +352,32 @@ static bool add_fault_at(struct conf_run *run, struct conf_section *s)
 	return false;
 }
 
+bool conf_add_fault_at(struct conf_run *run, const char *place, const char *name, const char *text)
+{
+	struct conf_section s = { .name = (char *)name, .file = place };
+	char *words = strdup(text);
+	bool added = false;
+
+	if (words) {
+		section_from_text(&s, words);
+		added = add_fault_at(run, &s);
+	}
+	section_free(&s);
+	free(words);
+	return added;
+}
+
 bool conf_add_fault_text(struct config *c, const char *name, const char *text,
     const struct fault_type *const *types, struct conf_errors *errors)
 {
 	struct conf_run run = { .c = c, .types = types, .errors = errors };
-	struct conf_section s = { .name = (char *)name };
-	char *words = strdup(text), *place = NULL;
+	char *place = NULL;
 	bool added = false;
 
-	if (words && asprintf(&place, "--fault '%s'", text) >= 0) {
-		s.file = place;
-		section_from_text(&s, words);
-		added = add_fault_at(&run, &s);
+	if (asprintf(&place, "--fault '%s'", text) >= 0) {
+		added = conf_add_fault_at(&run, place, name, text);
 		free(place);
 	}
 	free(run.places.at);
-	section_free(&s);
-	free(words);
 	return added;
 }

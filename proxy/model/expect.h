@@ -39,6 +39,7 @@ union expect_value {
 /* Rows of a table of field.h over union expect_value (offset 0), so that values, help and the
  * manual come from one place; by key NULL. */
 extern const struct field expect_rows[];
+extern const struct field expect_scope_fields[]; /* step, proxy, client; struct expectation */
 
 struct expectation {
 	enum expect_kind kind;
@@ -46,7 +47,7 @@ struct expectation {
 	char *text; /* its value as written */
 	struct where where;
 	/* What it is about; NULL, family 0: all. */
-	const char *name; /* of its [expect NAME]; NULL: none; these three are the scenario's */
-	const char *step, *proxy;
+	char *name; /* of its [expect NAME]; NULL: none; owned, as the next two */
+	char *step, *proxy;
 	struct cidr client;
 };

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define TEXT_BLANKS " \t,"
+#define NAMES_MAX   4096
 
 struct kind {
 	size_t size;
@@ -153,9 +154,25 @@ static void probability_format(const struct field *f, const void *p, char *buf, 
 	(void)f;
 	for (int places = 0; places <= 18; places++) {
 		snprintf(buf, size, "%.*f", places, v);
-		if (!units_parse_probability(buf, &back) && back >= v && back <= v)
+		if (!units_parse_share(buf, &back) && back >= v && back <= v)
 			return;
 	}
+}
+
+static const char *share_parse(
+    const struct field *f, void *p, const char *text, char *buf, size_t size)
+{
+	double share;
+	const char *want = units_parse_share(text, &share);
+
+	if (!want && f->max && (share * 100 < (double)f->min || share * 100 > (double)f->max)) {
+		snprintf(buf, size, "a percentage from %lld%% to %lld%%", (long long)f->min,
+		    (long long)f->max);
+		want = buf;
+	}
+	if (!want)
+		*(double *)p = share;
+	return want;
 }
 
 static bool double_equal(const void *a, const void *b)
@@ -219,6 +236,9 @@ static const char *text_parse(
 	(void)f, (void)buf, (void)size;
 	if (!*text)
 		return "some text";
+	for (const char *c = text; *c; c++) /* a line that is more than one would be a file's */
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return "a text without control characters";
 	*(char **)p = strdup(text);
 	return *(char **)p ? NULL : "more memory";
 }
@@ -334,6 +354,8 @@ static const char *names_fill(struct names *n, const char *text, char *buf, size
 			snprintf(buf, size, "each name once (%.*s is there twice)", (int)len, text);
 			return buf;
 		}
+		if (n->count == NAMES_MAX)
+			return "at most 4096 names; * is all there are";
 		if (!names_add(n, text, len))
 			return "more memory";
 		const char *want = spec_check_name(n->name[n->count - 1]);
@@ -361,11 +383,11 @@ static const char *names_parse(
 static void names_format(const struct field *f, const void *p, char *buf, size_t size)
 {
 	const struct names *n = p;
+	size_t len = (size_t)snprintf(buf, size, "%s", n->all ? "*" : "");
 
 	(void)f;
-	snprintf(buf, size, "%s", n->all ? "*" : "");
-	for (size_t i = 0; i < n->count; i++)
-		list_append(buf, size, i ? "," : "", n->name[i]);
+	for (size_t i = 0; i < n->count && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? "," : "", n->name[i]);
 }
 
 /* The order counts: it is the order in which the user wrote them. */
@@ -403,6 +425,7 @@ static const struct kind kinds[] = {
 	[FIELD_COUNT] = { sizeof(uint64_t), count_parse, count_format },
 	[FIELD_PROBABILITY] = { sizeof(double), probability_parse, probability_format,
 	    double_equal },
+	[FIELD_SHARE] = { sizeof(double), share_parse, probability_format, double_equal },
 	[FIELD_CHOICE] = { sizeof(int), choice_parse, choice_format },
 	[FIELD_BOOL] = { sizeof(bool), bool_parse, bool_format },
 	[FIELD_TEXT] = { sizeof(char *), text_parse, text_format, text_equal, text_copy,

@@ -14,6 +14,7 @@ enum field_kind {
 	FIELD_RATE,        /* uint64_t, bytes a second */
 	FIELD_COUNT,       /* uint64_t */
 	FIELD_PROBABILITY, /* double, 0..1 */
+	FIELD_SHARE,       /* double, 0 and more: a percentage */
 	FIELD_CHOICE,      /* int, index into choices */
 	FIELD_BOOL,        /* bool; yes/no, true/false, on/off, 1/0 */
 	FIELD_TEXT,        /* char *, owned */
@@ -35,7 +36,8 @@ struct field {
 	size_t offset;
 	const char *initial;        /* default as a user would write it; NULL: unset (zero) */
 	const char *const *choices; /* FIELD_CHOICE: NULL-terminated */
-	int64_t min, max;           /* DURATION, SIZE, RATE, COUNT: inclusive; both 0: no limit */
+	int64_t min, max; /* DURATION, SIZE, RATE, COUNT; SHARE, in percent: inclusive; both
+			     0: no limit */
 	bool required;
 	const char *help; /* one sentence, no full stop */
 };

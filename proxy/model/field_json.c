@@ -14,6 +14,7 @@ static const char *whole_text(const struct field *f, json_int_t v, char *buf, si
 		[FIELD_SIZE] = "B",
 		[FIELD_COUNT] = "",
 		[FIELD_PROBABILITY] = "",
+		[FIELD_SHARE] = "",
 	};
 
 	if (!suffix[f->kind])
@@ -22,7 +23,17 @@ static const char *whole_text(const struct field *f, json_int_t v, char *buf, si
 	return buf;
 }
 
-/* "a,b"; NULL: something in it is no text, or it is too long. */
+/* How much the value's text needs, by far. */
+static size_t text_room(const json_t *array)
+{
+	size_t room = TEXT_MAX;
+
+	for (size_t i = 0; i < json_array_size(array); i++)
+		room += json_string_length(json_array_get(array, i)) + 1;
+	return room;
+}
+
+/* "a,b"; NULL: something in it is no text. */
 static const char *names_text(const json_t *array, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -44,7 +55,7 @@ static const char *text_of(const struct field *f, const json_t *value, char *buf
 		return json_string_value(value);
 	if (json_is_integer(value))
 		return whole_text(f, json_integer_value(value), buf, size);
-	if (json_is_real(value) && f->kind == FIELD_PROBABILITY) {
+	if (json_is_real(value) && (f->kind == FIELD_PROBABILITY || f->kind == FIELD_SHARE)) {
 		snprintf(buf, size, "%.17f", json_real_value(value));
 		return buf;
 	}
@@ -64,6 +75,7 @@ const char *field_parse_json(
 		[FIELD_RATE] = "a rate as a text (\"64KiB/s\")",
 		[FIELD_COUNT] = "a whole number",
 		[FIELD_PROBABILITY] = "a number from 0 to 1",
+		[FIELD_SHARE] = "a number, 0 or more",
 		[FIELD_CHOICE] = "a name",
 		[FIELD_BOOL] = "true or false",
 		[FIELD_TEXT] = "a text",
@@ -71,8 +83,9 @@ const char *field_parse_json(
 		[FIELD_CIDR] = "a range of addresses as a text (\"10.0.0.0/8\")",
 		[FIELD_NAMES] = "a name, an array of names, or \"*\"",
 	};
-	char *own = malloc(TEXT_MAX);
-	const char *text = own ? text_of(f, value, own, TEXT_MAX) : NULL, *want;
+	size_t room = text_room(value);
+	char *own = malloc(room);
+	const char *text = own ? text_of(f, value, own, room) : NULL, *want;
 
 	want = text ? field_parse(f, base, text, buf, size) : wanted[f->kind];
 	free(own);
@@ -98,11 +111,17 @@ static bool is_unset(const struct field *f, const void *base)
 
 json_t *field_json(const struct field *f, const void *base)
 {
-	char *text = malloc(TEXT_MAX);
+	const void *at = (const char *)base + f->offset;
+	const struct names *n = f->kind == FIELD_NAMES ? at : NULL;
+	size_t room = TEXT_MAX;
 	json_t *o = NULL;
+	char *text;
 
+	for (size_t i = 0; n && i < n->count; i++)
+		room += strlen(n->name[i]) + 1;
+	text = malloc(room);
 	if (text)
-		o = json_string(field_format(f, base, text, TEXT_MAX));
+		o = json_string(field_format(f, base, text, room));
 	free(text);
 	return o;
 }
@@ -140,6 +159,7 @@ json_t *field_schema(const struct field *f)
 		[FIELD_SIZE] = "integer",
 		[FIELD_COUNT] = "integer",
 		[FIELD_PROBABILITY] = "number",
+		[FIELD_SHARE] = "number",
 		[FIELD_NAMES] = "array",
 		[FIELD_BOOL] = "boolean",
 	};

@@ -29,9 +29,12 @@ enum action_kind {
 	ACTION_PAUSE,     /* "2s", or "1s..5s": drawn from the seed */
 	ACTION_KINDS
 };
-extern const char *const action_names[]; /* "arm", "lift", "power_off" ..., NULL: the keys */
+extern const char *const action_names[];   /* "arm", "lift", "power_off" ..., NULL: the keys */
+extern const struct field action_fields[]; /* the same with help; of nothing */
 
-/* What can be waited for. Counted from when the wait begins. */
+/* What can be waited for. Counted from when the wait begins; directly behind other actions, from
+ * when those did (what an arm brings about is often seen before the relay's answer); behind another
+ * wait, from what met that. */
 enum wait_kind {
 	WAIT_OPENED,      /* a session was accepted */
 	WAIT_CONNECTED,   /* its upstream has answered */
@@ -47,10 +50,12 @@ enum wait_kind {
 };
 
 struct wait_row {
-	const char *name; /* "opened" ...; by name NULL */
-	const char *help; /* half a sentence */
+	const char *name;        /* "opened" ...; by name NULL */
+	const char *help;        /* half a sentence */
+	bool of_proxy, of_fault; /* it takes proxy=, fault= */
 };
 extern const struct wait_row wait_rows[];
+extern const struct field wait_fields[]; /* over struct wait_spec */
 
 struct wait_spec {
 	enum wait_kind kind;
@@ -71,7 +76,8 @@ struct action {
 };
 
 struct step {
-	char *name; /* name=, or "step N" from 1; unique */
+	char *name;  /* name=, or "step N" from 1; unique */
+	char *title; /* as written: "at 10s" */
 	struct where where;
 	bool is_after;         /* [after EVENT] */
 	int64_t at_ns;         /* [at TIME] */
@@ -97,9 +103,12 @@ struct client_spec {
 struct scenario {
 	char *file;
 	struct config *config; /* what the other sections say; owned */
+	bool given;            /* there is a [scenario] */
 	char *name;            /* [scenario NAME], or the file's name without its suffix */
 	char *title;           /* for people; NULL: none */
-	struct names command;  /* NULL name: none; replaced by what stands behind -- */
+	char *command_text;    /* for /bin/sh; NULL: none */
+	struct names command;  /* the words to run, NULL behind them; NULL name: none; replaced by
+				  what stands behind -- */
 	int start;             /* enum scenario_start: time begins when all listens, or with the
 				  first bytes both ways */
 	int64_t start_within_ns;
@@ -126,3 +135,8 @@ extern const struct field step_fields[];     /* of [at], [after], actions aside;
 struct scenario *scenario_load(const char *path, bool local, const struct fault_type *const *types,
     struct conf_errors *errors);
 void scenario_free(struct scenario *s);
+
+/* A scenario, or a plain configuration: then there is no step, and its config alone matters. Names
+ * must be in the file if it has a proxy. */
+struct scenario *scenario_load_either(
+    const char *path, const struct fault_type *const *types, struct conf_errors *errors);

@@ -54,6 +54,8 @@ const struct field settings_fields[] = {
 	    .help = "address of the HTTP API, unix:/path, or off" },
 	{ SETTING(admin_token_file, "admin_token_file", FIELD_TEXT),
 	    .help = "file with the token that the HTTP API asks for, needed beyond loopback" },
+	{ SETTING(witness, "witness", FIELD_BOOL), .initial = "no",
+	    .help = "tell on the timeline what each death struck, and what the peers do about it" },
 	{ .key = NULL },
 };
 
@@ -428,9 +430,14 @@ void config_remove_proxy(struct config *c, struct proxy_spec *p)
 	proxy_spec_free(p);
 }
 
-void config_remove_fault(struct config *c, struct fault_spec *f)
+void config_take_fault(struct config *c, struct fault_spec *f)
 {
 	array_remove(&c->faults, &c->n_faults, f);
+}
+
+void config_remove_fault(struct config *c, struct fault_spec *f)
+{
+	config_take_fault(c, f);
 	fault_spec_free(f);
 }
 

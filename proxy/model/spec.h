@@ -43,6 +43,7 @@ struct settings {
 	int64_t max_fault_duration_ns; /* 0: none */
 	char *admin;                   /* where the HTTP API listens; "off": nowhere */
 	char *admin_token_file;        /* NULL: none */
+	bool witness;                  /* tell what faults struck, and what the peers do */
 };
 
 /* [host NAME]: proxies that live and die together. */
@@ -134,6 +135,7 @@ struct config *config_copy(const struct config *c);
 /* Take it out and free it. */
 void config_remove_proxy(struct config *c, struct proxy_spec *p);
 void config_remove_fault(struct config *c, struct fault_spec *f);
+void config_take_fault(struct config *c, struct fault_spec *f); /* the caller's from now on */
 
 /* Does the fault act on this proxy (by name, "*", or by host; a proxy without host= is the only
  * one of a host of its own name). */

@@ -215,8 +215,7 @@ static void set_settings(struct fault_spec *f, const json_t *attributes, char *s
 	}
 }
 
-/* One that is not known is found by whoever reads the attribute itself. */
-static void set_preset(struct fault_spec *f, const json_t *attributes)
+void spec_json_preset(struct fault_spec *f, const json_t *attributes)
 {
 	const char *chosen = json_string_value(json_object_get(attributes, "preset"));
 	const struct preset *p = f->type->presets;
@@ -244,16 +243,20 @@ bool spec_json_set_attributes(
 		snprintf(err, size, "attributes: expected an object");
 		return false;
 	}
-	set_preset(f, attributes);
+	spec_json_preset(f, attributes);
 	json_object_foreach((json_t *)(uintptr_t)attributes, name, value)
 	{
 		if (!set_one(f, name, value, err, size))
 			return false;
 	}
-	/* What it acts as may be another type now, which has other sides. */
+	spec_json_side(f, attributes);
+	return true;
+}
+
+void spec_json_side(struct fault_spec *f, const json_t *attributes)
+{
 	if (!json_object_get(attributes, "side") && !(fault_spec_acts(f)->sides & 1u << f->side))
 		f->side = fault_spec_side_initial(f);
-	return true;
 }
 
 bool spec_json_set_toxicity(struct fault_spec *f, const json_t *toxicity, char *err, size_t size)
@@ -291,8 +294,10 @@ const char *spec_json_set_stream(struct fault_spec *f, const char *stream)
 
 	if (stream && !up && strcasecmp(stream, "downstream") != 0)
 		return "stream was invalid, can be either upstream or downstream";
-	if (!stream && !classic)
-		return NULL; /* as the type has it */
+	if (!stream && !classic) { /* as the type has it, or what it repeats */
+		f->side = fault_spec_side_initial(f);
+		return NULL;
+	}
 	if (direction)
 		*direction = up ? DIRECTION_UPSTREAM : DIRECTION_DOWNSTREAM;
 	else if (up && !(sides & 1 << SIDE_CLIENT) && sides & 1 << SIDE_SERVER)

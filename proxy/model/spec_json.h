@@ -29,6 +29,13 @@ const char *spec_json_stream(const struct fault_spec *f); /* "upstream" or "down
 bool spec_json_set_attributes(
     struct fault_spec *f, const struct json_t *attributes, char *err, size_t size);
 
+/* The values of the preset that attributes (an object) names, for keys that it does not have; one
+ * that is not known is found by whoever reads the key itself. */
+void spec_json_preset(struct fault_spec *f, const struct json_t *attributes);
+/* What it acts as may be another type now, which has other sides: the first of them, where
+ * attributes does not name one. */
+void spec_json_side(struct fault_spec *f, const struct json_t *attributes);
+
 /* A number from 0 to 1; NULL or null: left as it is. False as above. */
 bool spec_json_set_toxicity(
     struct fault_spec *f, const struct json_t *toxicity, char *err, size_t size);

@@ -11,8 +11,8 @@
 #include <string.h>
 
 const struct event_row event_rows[EVENT_COUNT] = {
-	[EVENT_START] = { "deadpeer.start", LOG_INFO, "version,kernel,seed,pid,wire,config",
-	    "the program started" },
+	[EVENT_START] = { "deadpeer.start", LOG_INFO,
+	    "version,kernel,seed,pid,wire,config,witness?", "the program started" },
 	[EVENT_READY] = { "deadpeer.ready", LOG_INFO, "proxies,admin?",
 	    "every proxy listens, and the HTTP API" },
 	[EVENT_STOP] = { "deadpeer.stop", LOG_INFO, "reason,sessions", "the program ends" },
@@ -23,7 +23,7 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "the file was read again and applied" },
 	[EVENT_CONFIG_REJECTED] = { "config.rejected", LOG_ERROR, "file,error",
 	    "the file was read again, is wrong, and changed nothing" },
-	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,fault?,session?",
+	[EVENT_API_CHANGED] = { "api.changed", LOG_INFO, "who,what,proxy?,host?,fault?,session?",
 	    "somebody changed something through the HTTP API" },
 	[EVENT_PROXY_UP] = { "proxy.up", LOG_INFO, "proxy,listen,upstream,host",
 	    "a proxy listens" },
@@ -41,12 +41,25 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	[EVENT_SESSION_STATE] = { "session.state", LOG_DEBUG, "proxy,session,old,new",
 	    "a session's state changed" },
 	[EVENT_SESSION_CLOSED] = { "session.closed", LOG_INFO,
-	    "proxy,session,client,upstream_bytes,downstream_bytes,duration_ns,reason,fault?",
+	    "proxy,session,client,upstream_bytes,downstream_bytes,duration_ns,reason,fault?,"
+	    "upstream_lost_bytes?,downstream_lost_bytes?",
 	    "a session ended, and why" },
 	[EVENT_SESSION_DUMP] = { "session.dump", LOG_INFO,
 	    "proxy,session,client,upstream_bytes,downstream_bytes,duration_ns,state,idle_ns,"
 	    "client_leg,server_leg,faults,shaped",
 	    "one open session, as SIGUSR1 asks for" },
+	[EVENT_SESSION_STRUCK] = { "session.struck", LOG_DEBUG,
+	    "fault,proxy,session,client,watcher,shape,upstream_bytes,downstream_bytes,"
+	    "upstream_idle_ns,downstream_idle_ns,unacked_bytes,unread_bytes",
+	    "a death struck this session, which was like that" },
+	[EVENT_SESSION_BYTES] = { "session.bytes", LOG_DEBUG, "proxy,session,direction,bytes",
+	    "the first bytes of a direction were delivered" },
+	[EVENT_SESSION_PEER] = { "session.peer", LOG_DEBUG, "proxy,session,leg,what,seen_by",
+	    "an application ended its connection itself" },
+	[EVENT_SESSION_REPEATED] = { "session.repeated", LOG_DEBUG, "proxy,session,of,bytes",
+	    "what a struck session had no answer to came once more" },
+	[EVENT_CLIENT_SYN] = { "client.syn", LOG_DEBUG, "proxy,client,retransmission",
+	    "an attempt to connect arrived, answered or not" },
 	[EVENT_SEGMENTS_DROPPED] = { "segments.dropped", LOG_DEBUG,
 	    "proxy,session?,leg,segments,total",
 	    "the kernel dropped segments that a peer sent to a silent socket" },

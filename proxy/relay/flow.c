@@ -119,6 +119,7 @@ static enum step flow_drain(struct session *s, enum flow flow)
 		if (n < 0)
 			return flow_would_block(errno) ? STEP_WAIT
 						       : flow_failed(s, flow_sink(flow));
+		flow_passed(s, flow, f->pipe ? NULL : f->buf + f->off, n);
 		f->off += n;
 		f->len -= n;
 		if (!f->len)
@@ -166,6 +167,7 @@ static enum step flow_copy(struct session *s, enum flow flow)
 	ssize_t n, sent;
 
 	n = recv(s->legs[flow_source(flow)].fd, data, flow_room(f, RELAY_SCRATCH), 0);
+	flow_came(s, flow, n);
 	if (n < 0)
 		return flow_would_block(errno) ? STEP_WAIT : flow_failed(s, flow_source(flow));
 	if (n == 0)
@@ -176,6 +178,7 @@ static enum step flow_copy(struct session *s, enum flow flow)
 		return flow_failed(s, flow_sink(flow));
 	if (sent < 0)
 		sent = 0;
+	flow_passed(s, flow, data, sent);
 	if (sent < n && flow_keep(s, f, data + sent, n - sent) == STEP_ENDED)
 		return STEP_ENDED;
 	if (sent && flow_delivered(s, flow, sent) == STEP_ENDED)
@@ -196,6 +199,7 @@ static enum step flow_splice(struct session *s, enum flow flow)
 	}
 	n = splice(s->legs[flow_source(flow)].fd, NULL, pipe->wr, NULL,
 	    flow_room(f, pipe->capacity), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	flow_came(s, flow, n);
 	if (n <= 0) {
 		pipe_give(&s->relay->pipes, pipe);
 		if (n == 0)
@@ -217,6 +221,7 @@ static enum step flow_discard(struct session *s, enum flow flow)
 	enum leg leg = flow_source(flow);
 	ssize_t n = recv(s->legs[leg].fd, s->relay->scratch, RELAY_SCRATCH, 0);
 
+	flow_came(s, flow, n);
 	if (n > 0)
 		return STEP_AGAIN;
 	if (n < 0)
@@ -251,7 +256,7 @@ static enum step flow_step(struct session *s, enum flow flow)
 		return flow_discard(s, flow);
 	if (f->eof)
 		return STEP_WAIT;
-	if (f->splice || s->relay->splice == SPLICE_ON)
+	if ((f->splice || s->relay->splice == SPLICE_ON) && flow_may_splice(s, flow))
 		return flow_splice(s, flow);
 	return flow_copy(s, flow);
 }

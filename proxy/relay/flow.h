@@ -1,12 +1,32 @@
 /* What flow.c and flow_shape.c share: one step of a flow, and what ends it. */
 #pragma once
 #include "relay/session.h"
+#include "relay/witness.h"
 
 enum step { STEP_AGAIN, STEP_WAIT, STEP_ENDED };
 
 static inline bool flow_is_shaped(const struct session *s, enum flow flow)
 {
 	return s->target.streams[flow];
+}
+
+/* For who wants to know: recv(2) or splice(2) returned n for the source; n bytes were delivered. */
+static inline void flow_came(struct session *s, enum flow flow, ssize_t n)
+{
+	if (s->seen)
+		witness_came(s, flow, n);
+}
+
+static inline void flow_passed(struct session *s, enum flow flow, const char *data, size_t n)
+{
+	if (s->seen)
+		witness_passed(s, flow, data, n);
+}
+
+/* Or what clients send is to be looked at. */
+static inline bool flow_may_splice(const struct session *s, enum flow flow)
+{
+	return !s->seen || flow != FLOW_UPSTREAM;
 }
 
 /* Bytes have reached the other leg's socket. A fault may have waited for just that many. */

@@ -73,6 +73,7 @@ static enum step shape_write(struct session *s, enum flow flow)
 		if (n < 0)
 			return flow_would_block(errno) ? STEP_WAIT
 						       : flow_failed(s, flow_sink(flow));
+		flow_passed(s, flow, chunk_pipe(c) ? NULL : (const char *)chunk_bytes(c), n);
 		stream_taken(st, n);
 		s->active_ns = mono_now_ns();
 		if (flow_delivered(s, flow, n) == STEP_ENDED)
@@ -96,7 +97,7 @@ static struct pipe *shape_pipe(struct session *s, enum flow flow)
 	struct pipe *pipe;
 	bool wanted = r->splice == SPLICE_ON || s->flows[flow].splice;
 
-	if (!wanted || st->looked_at || r->pipes.n_out >= r->pipes_max)
+	if (!wanted || st->looked_at || !flow_may_splice(s, flow) || r->pipes.n_out >= r->pipes_max)
 		return NULL;
 	pipe = pipe_take(&r->pipes);
 	if (!pipe || pipe->capacity >= RELAY_SCRATCH)
@@ -139,6 +140,7 @@ static enum step shape_read(struct session *s, enum flow flow)
 	if (room < most)
 		most = room;
 	n = shape_receive(s, s->legs[from].fd, pipe, most);
+	flow_came(s, flow, n);
 	s->flows[flow].splice = n >= RELAY_SCRATCH && s->relay->splice != SPLICE_OFF;
 	if (pipe && n <= 0)
 		pipe_give(&s->relay->pipes, pipe);

@@ -15,6 +15,7 @@
 #include "kernel/socket.h"
 #include "relay/builtin.h"
 #include "relay/session.h"
+#include "relay/witness.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static void tell(const struct proxy *p, enum event_id id, const char *error)
 }
 
 static void retry_due(evutil_socket_t fd, short what, void *arg);
+static void listen_again(struct proxy *p);
 
 static void retry_soon(struct proxy *p)
 {
@@ -54,7 +56,8 @@ static void retry_soon(struct proxy *p)
 		event_add(p->retry, &moment);
 }
 
-/* No descriptors or no memory: wait for a session to end, or a moment, and try again. Told once. */
+/* No descriptors or no memory, to accept or to listen: wait for a session to end, or a moment, and
+ * try again. Told once. */
 static void starve(struct proxy *p, int err)
 {
 	if (!p->starved_ns)
@@ -64,12 +67,21 @@ static void starve(struct proxy *p, int err)
 	retry_soon(p);
 }
 
+static bool is_deaf(const struct proxy *p)
+{
+	return !p->listening && !p->closing && p->door.gate != GATE_REFUSE;
+}
+
 /* Told when it has gone well for a while, so that a relay at its limit does not fill the log. */
 static void retry_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct proxy *p = arg;
 
 	(void)fd, (void)what;
+	if (is_deaf(p))
+		listen_again(p);
+	if (is_deaf(p))
+		return;
 	if (!relay_has_descriptors(p->relay)) {
 		starve(p, EMFILE);
 	} else if (mono_now_ns() - p->starved_ns < NS_PER_S) {
@@ -151,12 +163,14 @@ void proxy_session_gone(struct proxy *p)
 
 static void open_unix(struct proxy *p)
 {
+	union sockaddr_any bound; /* nothing, if it fails */
+
 	if (p->full)
 		socket_relisten(p->fd, (int)p->spec->backlog);
 	if (p->fd < 0)
-		p->fd = socket_listen(&p->spec->listen, (int)p->spec->backlog, &p->bound);
+		p->fd = socket_listen(&p->spec->listen, (int)p->spec->backlog, &bound);
 	if (p->fd < 0) {
-		tell(p, EVENT_ACCEPT_PAUSED, strerror(errno));
+		starve(p, errno);
 		return;
 	}
 	event_assign(&p->ev, p->relay->base, p->fd, EV_READ | EV_PERSIST, knocked, p);
@@ -178,7 +192,7 @@ static void listen_again(struct proxy *p)
 	if (!is_tcp(p))
 		open_unix(p);
 	else if ((!p->listening || p->full) && socket_relisten(p->fd, (int)p->spec->backlog))
-		tell(p, EVENT_ACCEPT_PAUSED, strerror(errno));
+		starve(p, errno);
 	else
 		p->listening = true;
 	p->full = false;
@@ -323,6 +337,7 @@ struct proxy *proxy_prepare(struct relay *r, const struct proxy_spec *spec, char
 	p->door.spec = p->spec;
 	p->door.gate = GATE_REFUSE;
 	TAILQ_INIT(&p->door.targets);
+	TAILQ_INIT(&p->unanswered);
 	p->fd = -1;
 	p->address = spec->listen;
 	p->door.family[LEG_CLIENT] = spec->listen.sa.sa.sa_family; /* a name: unknown */
@@ -399,6 +414,7 @@ void proxy_stop(struct proxy *p, const char *reason)
 	}
 	proxy_close_listener(p);
 	proxy_reject(&p->door, false);
+	witness_forget(p);
 	if (p->retry)
 		event_free(p->retry);
 	proxy_spec_free(p->spec);

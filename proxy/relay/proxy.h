@@ -28,6 +28,9 @@ struct proxy {
 	socklen_t addr_lens[PROXY_ADDRS_MAX];
 	unsigned n_addrs;
 	int64_t expires_ns;
+	/* With witness: what struck sessions had no answer to (witness_bytes.c). */
+	TAILQ_HEAD(, unanswered) unanswered;
+	unsigned n_unanswered;
 	TAILQ_ENTRY(proxy) in_relay;
 };
 

@@ -6,6 +6,7 @@
 #include "relay/proxy.h"
 #include "relay/resolve.h"
 #include "relay/session.h"
+#include "relay/witness.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ void relay_reap(struct relay *r)
 	}
 	if (r->idle && !relay_live_sessions(r))
 		r->idle(r->idle_arg);
+	relay_schedule(r); /* who has gone may have made room for others */
 }
 
 #define KEPT_MAX  128
@@ -140,7 +142,10 @@ struct relay *relay_new(struct timeline *timeline, const struct wire *wire,
 		r->reaper = event_new(r->base, -1, 0, reap_due, r);
 		r->resolver = resolver_new(r->base);
 	}
-	if (r->reaper && r->resolver)
+	if (settings->witness && r->base)
+		r->witness = witness_new(r);
+	r->engine.witness = r->witness;
+	if (r->reaper && r->resolver && !r->witness == !settings->witness)
 		return r;
 	relay_free(r);
 	return NULL;
@@ -156,6 +161,7 @@ void relay_free(struct relay *r)
 	for (int i = 0; i < BUILTINS; i++)
 		builtin_free(r->builtin[i]);
 	pipe_pool_free(&r->pipes);
+	witness_free(r->witness);
 	resolver_free(r->resolver);
 	if (r->timer)
 		event_free(r->timer);

@@ -14,6 +14,7 @@ struct proxy;
 struct session;
 struct resolver;
 struct builtin;
+struct witness;
 
 #define RELAY_SCRATCH (16 << 10) /* a read that fills it turns a flow to splice */
 #define RELAY_SHAPED  (64 << 10) /* a read of a flow whose bytes go through faults */
@@ -27,6 +28,7 @@ struct relay {
 	unsigned pipes_max; /* that shaped flows may have out */
 	struct resolver *resolver;
 	struct builtin *builtin[2]; /* echo, discard; NULL until a proxy wants one */
+	struct witness *witness;    /* NULL: witness=no */
 	enum splice_mode splice;
 	TAILQ_HEAD(proxies, proxy) proxies;
 	STAILQ_HEAD(, session) reap; /* over, to be freed outside their own callbacks */

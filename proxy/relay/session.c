@@ -8,6 +8,7 @@
 #include "kernel/socket.h"
 #include "relay/builtin.h"
 #include "relay/proxy.h"
+#include "relay/witness.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -115,6 +116,8 @@ struct session *session_open(
 	s->target.nth = ++p->accepted;
 	r->sessions++;
 	p->sessions++;
+	if (r->witness)
+		witness_opened(s);
 	tell_opened(s);
 	engine_session_opened(&r->engine, &s->target, now_ns);
 	if (s->state == SESSION_DIALING && !s->dial && !s->undialled)
@@ -144,6 +147,8 @@ void session_connected(struct session *s, int fd, int64_t now_ns)
 
 	leg->fd = fd;
 	leg->ready = true;
+	if (s->seen)
+		witness_leg(s, LEG_SERVER);
 	tell_connected(s, fd, now_ns);
 	session_set_state(s, SESSION_OPEN);
 	if (!LIST_EMPTY(&s->target.runs))
@@ -175,6 +180,8 @@ void session_vanish_leg(struct session *s, enum leg which)
 	for (int kind = 0; kind < BUILTINS && which == LEG_SERVER; kind++)
 		if (s->relay->builtin[kind])
 			builtin_let_go(s->relay->builtin[kind], leg->fd);
+	if (s->seen)
+		witness_leg_ends(s, which, ENDING_VANISH);
 	wire_vanish(s->relay->wire, leg->fd, &leg->wire);
 	leg->fd = -1;
 	leg->later = 0;
@@ -186,6 +193,8 @@ static void leg_close(struct session *s, struct leg_state *leg, enum ending how)
 		session_vanish_leg(s, leg->which);
 		return;
 	}
+	if (s->seen)
+		witness_leg_ends(s, leg->which, how);
 	if (how == ENDING_ABORT)
 		socket_abort(leg->fd);
 	else
@@ -311,6 +320,8 @@ void session_leg_failed(struct session *s, enum leg which, int err)
 	bool silent = err == ETIMEDOUT || err == EHOSTUNREACH || err == ENETUNREACH;
 
 	set_reason(s, reasons[which][silent]);
+	if (s->seen && !silent)
+		witness_peer(s, which, PEER_RST, BY_BYTES);
 	if (!silent && resets_in_its_place(s, which))
 		return;
 	session_end_leg(s, which, ENDING_ABORT);
@@ -340,6 +351,8 @@ static void tell_closed(const struct session *s)
 	json_object_set_new(o, "reason", json_string(s->fault ? "fault" : s->reason));
 	if (s->fault)
 		json_object_set_new(o, "fault", json_string(s->fault));
+	if (s->seen)
+		witness_add_lost(s, o);
 	timeline_record(s->relay->timeline, EVENT_SESSION_CLOSED, o);
 }
 
@@ -374,6 +387,8 @@ void session_free(struct session *s)
 
 	engine_session_closed(&s->relay->engine, &s->target, mono_now_ns());
 	tell_closed(s);
+	if (s->seen)
+		witness_closed(s);
 	if (s->limit)
 		event_free(s->limit);
 	for (enum flow f = 0; f < FLOWS; f++)

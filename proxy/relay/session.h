@@ -19,6 +19,7 @@ enum session_state { SESSION_DIALING, SESSION_OPEN, SESSION_CLOSING, SESSION_DEA
 extern const char *const session_state_names[];
 
 struct dial;
+struct seen;
 
 /* One direction. Bytes wait either in a pipe (splice) or in a buffer (copy), never in both: when
  * they change places the waiting ones are drained first. */
@@ -55,6 +56,7 @@ struct session {
 	struct target target; /* first */
 	struct relay *relay;
 	struct proxy *proxy;
+	struct seen *seen; /* NULL: nobody wants to know (witness.h) */
 	int64_t opened_ns, active_ns;
 	struct leg_state legs[LEGS];
 	struct flow_state flows[FLOWS];

@@ -5,6 +5,7 @@
 #include "kernel/socket.h"
 #include "relay/proxy.h"
 #include "relay/session.h"
+#include "relay/witness.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,8 @@ static void leg_speaks_again(struct session *s, struct leg_state *leg)
 	 * repeats its FIN. */
 	if (how == ENDING_CLOSE) {
 		wire_silence(s->relay->wire, leg->fd, &leg->wire, 0);
+		if (s->seen)
+			witness_leg_ends(s, leg->which, how);
 		close(leg->fd);
 		leg->fd = -1;
 		leg->later = 0;
@@ -197,6 +200,8 @@ const struct target_ops session_target_ops = {
 	.active_ns = target_active_ns,
 	.bytes = target_bytes,
 	.shaped = target_shaped,
+	.look = witness_look,
+	.struck = witness_struck,
 };
 
 static void silent_long_enough(evutil_socket_t fd, short what, void *arg)
@@ -219,6 +224,8 @@ bool session_fall_silent(struct session *s, enum leg which)
 		s->limit = event_new(s->relay->base, -1, 0, silent_long_enough, s);
 	if (!s->limit || event_add(s->limit, &kept))
 		return false;
+	if (s->seen)
+		witness_leg_looks(s, which);
 	wire_bury(s->relay->wire, leg->fd, &leg->wire, which == LEG_CLIENT ? s->proxy->fd : -1);
 	leg->lost = true;
 	for (enum flow f = 0; f < FLOWS; f++)

@@ -2,6 +2,7 @@
  * loadgen serve
  * loadgen bulk|exchange|connect|idle|delay|rate --port N [--connections N] [--count N]
  *         [--size BYTES] [--warm N] [--rate N] [--seconds N] [--pid PID]
+ * loadgen timer [--count N] [--rate N]
  *
  * Exit status: 0 all bytes arrived as they were sent, 1 they did not, 2 usage.
  */
@@ -25,6 +26,7 @@ static const struct {
 	[WORK_IDLE] = { "idle", client_run },
 	[WORK_DELAY] = { "delay", delay_run },
 	[WORK_RATE] = { "rate", rate_run },
+	[WORK_TIMER] = { "timer", timer_run },
 };
 
 enum option_index {
@@ -91,7 +93,8 @@ static bool read_options(int argc, char **argv, struct load *load)
 	*load = (struct load){ load->work, (uint16_t)values[OPT_PORT], values[OPT_CONNECTIONS],
 		values[OPT_COUNT], values[OPT_SIZE], values[OPT_WARM], values[OPT_RATE],
 		(unsigned)values[OPT_SECONDS], (pid_t)values[OPT_PID] };
-	return load->port && optind == argc && load->warm_count <= load->count;
+	return (load->port || load->work == WORK_TIMER) && optind == argc &&
+	       load->warm_count <= load->count;
 }
 
 static bool read_work(const char *name, struct load *load)
@@ -125,6 +128,7 @@ int main(int argc, char **argv)
 		return works[load.work].run(&load);
 	fprintf(stderr, "usage: loadgen serve | bulk|exchange|connect|idle|delay|rate --port N "
 			"[--connections N] [--count N] [--size BYTES] [--warm N] [--rate N] "
-			"[--seconds N] [--pid PID]\n");
+			"[--seconds N] [--pid PID]\n"
+			"       loadgen timer [--count N] [--rate N]\n");
 	return EXIT_USAGE;
 }

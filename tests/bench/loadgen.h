@@ -7,7 +7,8 @@
  *   echo   the server returns what it gets; the client checks it
  *
  * so that every byte is checked where it ends up, and that nothing follows the last one. Two more
- * measure time, one way, by CLOCK_MONOTONIC, which both ends share:
+ * measure time, one way, by CLOCK_MONOTONIC, which both ends share (timer connects to nobody: it
+ * tells how late this machine wakes a process that asks for nothing else):
  *
  *   stamps client -> server: the times at which they were sent; the server greets with a stamp of
  *          its own, and after the client's FIN tells how late each one was
@@ -46,17 +47,17 @@ struct report {
 
 #define REPORT_INTERVAL_NS UINT64_C(10000000)
 
-enum work { WORK_BULK, WORK_EXCHANGE, WORK_CONNECT, WORK_IDLE, WORK_DELAY, WORK_RATE };
+enum work { WORK_BULK, WORK_EXCHANGE, WORK_CONNECT, WORK_IDLE, WORK_DELAY, WORK_RATE, WORK_TIMER };
 
 struct load {
 	enum work work;
 	uint16_t port;        /* on 127.0.0.1 */
 	uint64_t connections; /* open at a time */
-	uint64_t count;       /* bulk: bytes; exchange: exchanges; connect: connections; delay:
-				 stamps; rate: milliseconds; in all */
+	uint64_t count;       /* bulk: bytes; exchange: exchanges; connect: connections; delay,
+				 timer: stamps; rate: milliseconds; in all */
 	uint64_t size_bytes;  /* of a request and its response; bulk: of a write */
 	uint64_t warm_count;  /* of count, before the measuring begins */
-	uint64_t rate;        /* delay: stamps a second, over all connections */
+	uint64_t rate;        /* delay, timer: stamps a second, over all connections */
 	unsigned seconds;     /* then the run has failed */
 	pid_t pid;            /* the process to measure; 0: none */
 };
@@ -67,6 +68,7 @@ enum { EXIT_OK = 0, EXIT_BAD = 1, EXIT_USAGE = 2 };
 int client_run(const struct load *load);
 int delay_run(const struct load *load);
 int rate_run(const struct load *load);
+int timer_run(const struct load *load);
 
 /* Listens on a port of the kernel's choice, prints it and serves until stdin ends. */
 int server_run(void);

@@ -96,9 +96,10 @@ def verdict(row):
 def print_precision(rows):
     table = [["precision", "asked", "figure", "measured", "at most", "", "others used"]]
     for row in rows:
+        value = "-" if row["value"] is None else number(row["value"])
         most = "" if row.get("at_most") is None else number(row["at_most"])
-        table.append([row["work"], row["asked"], row["figure"], number(row["value"]), most,
-                      verdict(row), f"{row['others_share']:.0%}"])
+        table.append([row["work"], row["asked"], row["figure"], value, most,
+                      verdict(row), f"{row['others_share']:.1%}"])
     if len(table) > 1:
         print_columns(table)
 

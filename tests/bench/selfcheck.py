@@ -2,8 +2,11 @@
 this, a load generator that checks nothing would pass every run."""
 
 import contextlib
+import json
 import select
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -147,6 +150,19 @@ def check_times(loadgen, core, server):
         raise processes.Failed(f"self-check: at most {RATE} B/s passed: {rate}")
 
 
+def check_timer(loadgen, core):
+    """A timer of 40 a second that is stopped again and again was late."""
+    timer = processes.start([loadgen, "timer", "--count", "40", "--rate", "40"], core,
+                            stdout=subprocess.PIPE)
+    while timer.poll() is None:
+        for what in (signal.SIGSTOP, signal.SIGCONT):
+            timer.send_signal(what)
+            time.sleep(LAG_SECONDS)
+    late = json.loads(timer.communicate()[0])["late_ns"][0]
+    if min(late) < 0 or max(late) < LAG_SECONDS * 1e9 / 2:
+        raise processes.Failed(f"self-check: a timer that was stopped for {LAG_SECONDS} s: {late}")
+
+
 def check(loadgen, core):
     """Raises Failed if a harm goes unseen, or bytes without harm are called wrong."""
     server = processes.Server(loadgen, core)
@@ -159,6 +175,7 @@ def check(loadgen, core):
                 if not run_harmed(loadgen, core, server, kind, harm)[1]:
                     raise processes.Failed(f"self-check: {kind}, {name}: not seen")
         check_times(loadgen, core, server)
+        check_timer(loadgen, core)
     finally:
         server.stop()
     return sum(map(len, HARMS.values()))

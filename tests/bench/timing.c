@@ -1,8 +1,9 @@
 /*
  * The near end of what measures time. delay: stamps are sent at an even pace, each on the next
  * connection, and the far end tells how late each one came; the relay's delay is that, less what
- * the same path takes without a fault. rate: a source that copies nothing (sendfile(2) of a file in
- * memory) sends for a time, a sink that copies nothing reports how much came by when.
+ * the same path takes without a fault. timer: the same pace, and nothing sent. rate: a source that
+ * copies nothing (sendfile(2) of a file in memory) sends for a time, a sink that copies nothing
+ * reports how much came by when.
  */
 #include "loadgen.h"
 #include "probe.h"
@@ -70,17 +71,26 @@ static bool stamps_open(const struct load *load, int *fds)
 	return true;
 }
 
+static stamp pace_at(const struct load *load, stamp begin, uint64_t k)
+{
+	return begin + (k + 1) * NS_PER_S / load->rate;
+}
+
+static stamp wait_until(stamp at)
+{
+	struct timespec ts = { (time_t)(at / NS_PER_S), (long)(at % NS_PER_S) };
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+	return probe_now_ns();
+}
+
 static bool stamps_send(const struct load *load, const int *fds)
 {
 	uint64_t begin = probe_now_ns();
 
 	for (uint64_t k = 0; k < load->count; k++) {
-		uint64_t at = begin + (k + 1) * NS_PER_S / load->rate;
-		struct timespec ts = { (time_t)(at / NS_PER_S), (long)(at % NS_PER_S) };
-		stamp now;
+		stamp now = wait_until(pace_at(load, begin, k));
 
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
-		now = probe_now_ns();
 		if (send(fds[k % load->connections], &now, sizeof(now), MSG_NOSIGNAL) !=
 		    sizeof(now))
 			return complain("send");
@@ -135,6 +145,30 @@ int delay_run(const struct load *load)
 	ok = fds && stamps_open(load, fds) && stamps_send(load, fds) && stamps_collect(load, fds);
 	free(fds);
 	return ok ? EXIT_OK : EXIT_BAD;
+}
+
+/* --- timer --- */
+
+int timer_run(const struct load *load)
+{
+	int64_t *late_ns = calloc(load->count, sizeof(*late_ns));
+	uint64_t begin;
+
+	if (!late_ns)
+		return EXIT_BAD;
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	begin = probe_now_ns();
+	for (uint64_t k = 0; k < load->count; k++) {
+		stamp at = pace_at(load, begin, k);
+
+		late_ns[k] = (int64_t)(wait_until(at) - at);
+	}
+	printf("{\"late_ns\": [[");
+	for (uint64_t k = 0; k < load->count; k++)
+		printf("%s%" PRId64, k ? ", " : "", late_ns[k]);
+	printf("]]}\n");
+	free(late_ns);
+	return EXIT_OK;
 }
 
 /* --- rate --- */

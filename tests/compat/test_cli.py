@@ -112,6 +112,10 @@ def test_several_proxies_all_and_a_host(cli):
     assert cli("heal", "b").out == "lifted noop-3\n"
     assert cli("heal", "--all").out == "lifted noop-1, noop-2\n"
     assert cli("heal", "--all").out == "there was nothing to lift\n"
+    cli("fault", "add", "a,b", "noop")
+    cli("host", "off", "b")
+    assert cli("heal").out == "lifted noop-1, power-b\n"
+    assert cli("heal").out == "there was nothing to lift\n"
 
 
 @pytest.mark.parametrize("words, why", [
@@ -120,11 +124,32 @@ def test_several_proxies_all_and_a_host(cli):
     (["p", "hang", "dely=5s"], "did you mean delay?"),
     (["q", "hang"], 'got "q"'),
     (["p", "hang", "name=a b"], "name: expected"),
+    (["p", "nonsense"], "`deadpeer fault types` tells what there is"),
 ])
 def test_what_the_server_refuses(cli, words, why):
     create(cli)
     assert why in cli.refused("fault", "add", *words)
     assert cli("list").table[0]["FAULTS"] == "-"
+
+
+@pytest.mark.parametrize("words, why", [
+    (["show", "x"], "no proxy x: `deadpeer list` tells what there is"),
+    (["create", "p", "-l", ":0", "-u", "builtin:echo"],
+     "there is a proxy p: `deadpeer set` or `deadpeer delete` p, or give another name"),
+    (["fault", "rm", "x"], "no fault x: `deadpeer fault list` tells what there is"),
+    (["host", "off", "x"], "no host x: `deadpeer host list` tells what there is"),
+    (["host", "off", "p"], "`deadpeer host on` p first"),
+    (["kill", "7"], "no session 7 is open: `deadpeer sessions` tells which are"),
+    (["events", "--limit", "x"], "--limit: expected a whole number"),
+    (["inspect", "x"], "proxy not found\nTry 'deadpeer list'."),
+    (["heal", "x"], "no proxy x\nTry 'deadpeer list'."),
+])
+def test_what_to_try_is_said_in_commands(cli, words, why):
+    create(cli)
+    if words[0] == "host":
+        cli("host", "off", "p")
+    said = cli.refused(*words)
+    assert why in said and "/v1" not in said and said.count("deadpeer ") <= 3
 
 
 # --- hosts ---
@@ -207,6 +232,7 @@ def test_events_to_come(cli, deadpeer):
     deadpeer.process.send_signal(signal.SIGTERM)
     assert follower.wait(20) == 0
     reader.join(10)
+    assert deadpeer.process.wait(20) == 0  # before anybody sends it a second signal
     assert json.loads(seen[-1])["event"] == "deadpeer.stop" or len(seen) > 1
     assert "ended the stream" in follower.stderr.read()
 
@@ -217,7 +243,23 @@ def test_a_reader_that_leaves_ends_events(cli):
     follower.stdout.close()
     wait_until(lambda: cli("fault", "add", "p", "noop") and follower.poll() is not None,
                what="its end")
-    assert follower.returncode == 1
+    assert (follower.returncode, follower.stderr.read()) == (0, "")
+
+
+def test_a_reader_that_has_seen_enough(cli):
+    """deadpeer ... | head -1: no complaint, whatever was still to be told."""
+    create(cli)
+    for words in (["list"], ["list", "--json"], ["show", "p"], ["config"], ["version"], ["events"],
+                  ["events", "--json"], ["wait", "armed", "--since", "0", "-t", "1ms", "--json"],
+                  ["fault", "types"], ["fault", "types", "--json"], ["fault", "types", "--markdown"],
+                  ["doctor"], ["doctor", "--json"], ["predict"], ["predict", "--json"],
+                  ["completion", "bash"], ["list", "--help"], ["--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        said = cli.run(*words, stdout=writing)
+        os.close(writing)
+        assert (said.code in (0, 1) if words[0] in ("doctor", "wait") else said.code == 0), words
+        assert said.err == "" or words[0] == "wait", (words, said)
 
 
 def test_wait(cli):
@@ -229,7 +271,9 @@ def test_wait(cli):
     s.close()
     told = json.loads(waiter.communicate(timeout=30)[0])
     assert waiter.returncode == 0 and told["event"]["event"] == "session.closed", told
-    assert cli("wait", "closed", "--since", "0").out.startswith("closed after ")
+    assert re.match(r"closed after \S+: session\.closed proxy=p session=1 client=\S+ "
+                    r"upstream_bytes=5B downstream_bytes=5B duration=\S+ reason=closed\n$",
+                    cli("wait", "closed", "--since", "0").out)
     assert "not fired in time" in cli.refused("wait", "fired", "-t", "50ms")
 
 
@@ -240,7 +284,10 @@ def test_version_health_config(cli):
     assert re.search(r"^name +deadpeer$", said.out, re.M)
     assert re.search(r"^this program is deadpeer \d", said.out, re.M)
     assert cli("version", "--json").json["name"] == "deadpeer"
+    assert cli("version", "-q").out == cli("version", "--json").json["version"] + "\n"
     assert cli("health").out == "ready\n"
+    assert cli("health", "--json").json == {"ready": True}
+    assert cli("health", "-q").out == ""
     create(cli)
     ini = cli("config").out
     assert "[proxy p]" in ini
@@ -378,6 +425,7 @@ def test_a_server_that_says_nothing():
     (["lst"], "did you mean 'list'?"),
     (["fault", "ad"], "did you mean 'add'?"),
     (["host", "x"], "unknown word 'x'"),
+    (["serve", "--lissen", "x"], "deadpeer serve: unrecognized option '--lissen'"),
     (["show"], "expected PROXY"),
     (["show", "a", "b"], "unexpected 'b'"),
     (["show", ""], "expected PROXY"),
@@ -394,8 +442,10 @@ def test_a_server_that_says_nothing():
     (["fault", "add", "p", "delay=5s"], "expected PROXY TYPE"),
     (["fault", "add", "p", "hang", "delay"], "expected KEY=VALUE"),
     (["fault", "add", "p", "hang", "delay=1s", "delay=2s"], "delay is given twice"),
-    (["heal"], "expected a PROXY, or --all"),
-    (["heal", "p", "--all"], "expected a PROXY, or --all"),
+    (["heal", "p", "--all"], "expected a PROXY or --all, got both"),
+    (["heal", "p", "q"], "unexpected 'q'"),
+    (["list", "--admin", "https://localhost:8474"], "speaks no TLS"),
+    (["--host", "127.0.0.1:1"], "no command '--host'"),
     (["toxic", "add", "p"], "--type TYPE is missing"),
     (["toxic", "add", "p", "-t", "latency", "-a", "x"], "--attribute: expected KEY=VALUE"),
     (["toxic", "add", "p", "-t", "latency", "-u", "-d"], "got both"),
@@ -411,6 +461,7 @@ def commands():
     block = said.split("partition.\n\n")[1].split("\n\n")[0]
     every = [re.match(r"  ((?:[a-z-]+ ?)+)", line)[1].strip() for line in block.splitlines()]
     every.remove("toxiproxy-server")  # speaks as that program does
+    assert "toxiproxy-cli" in every
     return every
 
 
@@ -424,9 +475,36 @@ def test_every_command_has_help_and_an_example():
         assert max(map(len, said.lines)) <= 120, name
 
 
+def test_check_in_json(tmp_path):
+    ini = tmp_path / "d.ini"
+    ini.write_text("[proxy a]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n")
+    for words in (["check", ini, "--json"], ["check", "--json", ini], ["--json", "check", ini]):
+        assert Cli()(*words).json == {"file": str(ini), "right": True, "errors": [], "proxies": 1,
+                                      "faults": 0}
+    ini.write_text("[proxy a]\nlisten = nowhere\nupstram = x\n")
+    plain, said = Cli().run("check", ini), Cli().run("check", ini, "--json")
+    assert (said.code, plain.code, said.err, plain.out) == (EXIT_USAGE, EXIT_USAGE, "", "")
+    assert not said.json["right"] and said.json["errors"] == plain.err.splitlines()
+    assert len(said.json["errors"]) > 1
+    odd = os.fsencode(tmp_path) + b"/\xff.ini"
+    with open(odd, "wb") as f:
+        f.write(b"[proxy a]\nlisten = \xfe\nupstream = builtin:echo\n")
+    done = subprocess.run([BINARY, "check", "--json", odd], capture_output=True, check=False,
+                          timeout=20)
+    assert done.returncode == EXIT_USAGE and json.loads(done.stdout)["file"].endswith("/?.ini")
+    assert json.loads(done.stdout)["errors"]
+
+
+def test_help_of_a_command_by_the_word_help():
+    for name in ("list", "fault add", "doctor", "fault"):
+        assert Cli()("help", *name.split()).out == Cli()(*name.split(), "--help").out
+    assert "no command 'lst' (did you mean 'list'?)" in Cli().refused("help", "lst", code=EXIT_USAGE)
+    assert "no command 'x'" in Cli().refused("help", "fault", "add", "x", code=EXIT_USAGE)
+
+
 def test_examples_are_right_usage():
     """None of them is refused before the server is asked: nobody is there, and that is all."""
-    local = ("serve", "check", "demo", "predict", "doctor", "completion", "fault types")
+    local = ("serve", "toxiproxy-cli", "check", "demo", "predict", "doctor", "completion", "fault types")
     for name in commands():
         if name in local:
             continue
@@ -467,6 +545,14 @@ def on_terminal(cli, *words, **env):
     return text.decode()
 
 
+def test_columns_stand_below_each_other(cli, api):
+    """By characters, not by bytes: Toxiproxy's names may be anything."""
+    for name in ("plain", "ein Köder für Ä", "a/b"):
+        api.proxy(name)
+    lines = cli("list").lines
+    assert len({line.index("127.0.0.1:") for line in lines[1:]} | {lines[0].index("LISTEN")}) == 1
+
+
 def test_color_only_on_a_terminal(cli):
     create(cli)
     assert "\x1b" not in cli("list").out
@@ -474,41 +560,3 @@ def test_color_only_on_a_terminal(cli):
     assert "\x1b" not in on_terminal(cli, "list", NO_COLOR="1")
     assert "\x1b" not in on_terminal(cli, "list", TERM="dumb")
     assert "\x1b" not in on_terminal(cli, "list", "--json")
-
-
-# --- toxiproxy-cli's commands ---
-
-def test_scripts_of_toxiproxy_cli_carry_over(cli):
-    cli("create", "-l", "127.0.0.1:0", "-u", "127.0.0.1:6379", "redis")
-    assert cli("toxic", "add", "-t", "latency", "-a", "latency=100", "-a", "jitter=10",
-               "redis").out == \
-        "Added downstream latency toxic 'latency_downstream' on proxy 'redis'\n"
-    assert cli("t", "a", "redis", "--type", "limit_data", "--toxicName", "few", "--upstream",
-               "--tox", "0.5", "--attribute", "bytes=10").out == \
-        "Added upstream limit_data toxic 'few' on proxy 'redis'\n"
-    assert cli("inspect", "redis").out == (
-        "few\ttype=limit_data\tstream=upstream\ttoxicity=0.50\tattributes=[\tbytes=10\t]\n"
-        "latency_downstream\ttype=latency\tstream=downstream\ttoxicity=1.00\tattributes=["
-        "\tjitter=10\tlatency=100\t]\n")
-    assert cli("toxic", "update", "-n", "few", "-a", "bytes=20", "redis").out == \
-        "Updated toxic 'few' on proxy 'redis'\n"
-    assert "toxicity=0.50\tattributes=[\tbytes=20\t]" in cli("i", "redis").out, "not reset"
-    cli("toxic", "u", "-n", "few", "--toxicity", "0.25", "redis")
-    assert "toxicity=0.25\tattributes=[\tbytes=20\t]" in cli("ins", "redis").out
-    assert cli("toxic", "remove", "-n", "few", "redis").out == \
-        "Removed toxic 'few' on proxy 'redis'\n"
-    assert cli("toggle", "redis").out == "Proxy redis is now disabled\n"
-    assert cli("tog", "redis").out == "Proxy redis is now enabled\n"
-    assert [r["PROXY"] for r in cli("ls").table] == ["redis"]
-    cli("d", "redis")
-    for words in (["inspect", "redis"], ["toggle", "redis"], ["toxic", "remove", "-n", "x", "y"],
-                  ["toxic", "add", "-t", "latency", "redis"]):
-        assert "proxy not found" in cli.refused(*words) or "no proxy" in cli.refused(*words)
-
-
-def test_a_fault_as_a_toxic(cli):
-    create(cli)
-    assert cli("toxic", "add", "p", "-t", "power_loss", "-a", "delay=1h").out == \
-        "Added downstream power_loss toxic 'power_loss_downstream' on proxy 'p'\n"
-    assert cli("fault", "list").table[0]["STATE"] == "waiting"
-    assert cli.refused("toxic", "add", "p", "-t", "nonsense")

@@ -1,11 +1,17 @@
 """Completion: what the program offers, and the shells that ask it."""
+import fcntl
 import os
+import pty
+import re
 import shutil
+import struct
 import subprocess
+import termios
+import threading
 
 import pytest
 
-from api import BINARY
+from api import BINARY, wait_until
 from command import EXIT_USAGE, Cli
 
 
@@ -42,6 +48,7 @@ TYPED = [
     (("wait", "c"), {"closed", "connected"}),
     (("create", "p", "max"), {"max_sessions="}),
     (("serve", "--listen", "x", "--ups"), {"--upstream"}),
+    (("run", "--up"), {"--upstream"}),
     (("predict", "--keep-i"), {"--keep-idle", "--keep-interval"}),
     (("completion", ""), {"bash", "zsh", "fish"}),
     (("toxic", "add", "p", "-t", "lat"), {"latency"}),
@@ -145,9 +152,79 @@ def test_the_address_of_the_line_is_asked(cli, shell):
     assert ask(shell, line, "127.0.0.1:1") == {"alpha"}
 
 
-def test_install(tmp_path):
-    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-    with open(os.path.join(root, "Makefile"), encoding="utf-8") as f:
-        rule = f.read().split("\ninstall:")[1].split("\n\n")[0]
-    for shell in ("bash", "zsh", "fish"):
-        assert f"completion {shell} >" in rule
+# --- a person who presses Tab ---
+
+PROMPT = "READY> "
+
+# What each shell is told before: where completion comes from, and a prompt to wait for.
+INTERACTIVE = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"],
+             "bind 'set bell-style none'; source <(deadpeer completion bash); PS1='READY''> '"),
+    "zsh": (["zsh", "-f", "-i"],
+            "autoload -Uz compinit && compinit -D -u; source <(deadpeer completion zsh); "
+            "unsetopt zle_bracketed_paste prompt_sp; PROMPT='READY''> '"),
+    "fish": (["fish", "--no-config", "-i"],
+             "deadpeer completion fish | source; function fish_prompt; echo -n 'READY''> '; end"),
+}
+
+
+class Shell:
+    """An interactive shell on a terminal of its own."""
+
+    def __init__(self, shell, env):
+        self.arguments, setup = INTERACTIVE[shell]
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+        self.process = subprocess.Popen(
+            self.arguments, stdin=slave, stdout=slave, stderr=slave, env=env,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+        self.raw = b""
+        threading.Thread(target=self._read, daemon=True).start()
+        self.press(setup + "\r")
+        wait_until(lambda: PROMPT in self.text, 20, "the prompt")
+
+    def _read(self):
+        while True:
+            try:
+                more = os.read(self.master, 65536)
+            except OSError:
+                return
+            if not more:
+                return
+            self.raw += more
+
+    @property
+    def text(self):
+        return re.sub(r"\x1b(\[[0-9;?>=]*[A-Za-z]|[()][A-Z0-9]|[=>])|\x1b\][^\x07]*\x07", "",
+                      self.raw.decode(errors="replace"))
+
+    def press(self, keys):
+        os.write(self.master, keys.encode())
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_tab(cli, tmp_path, shell):
+    """One word that fits is typed out, whole; and a key stays open for its value."""
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    s = Shell(shell, {**os.environ, "PATH": os.path.dirname(BINARY) + ":" + os.environ["PATH"],
+                      "DEADPEER_ADMIN": cli.env["DEADPEER_ADMIN"], "HOME": str(tmp_path),
+                      "TERM": "xterm", "HISTFILE": ""})
+    try:
+        s.press("deadpeer fault add alp\t")
+        wait_until(lambda: "alpha" in s.text.split(PROMPT)[-1], 20, "a name")
+        s.press("power_lo\t")
+        wait_until(lambda: "power_loss" in s.text.split(PROMPT)[-1], 20, "a type")
+        s.press("dela\t")
+        wait_until(lambda: "delay=" in s.text.split(PROMPT)[-1], 20, "a key")
+        s.press("1h\r")
+        wait_until(lambda: cli.run("fault", "show", "power_loss-1").code == 0, 20, "the fault")
+        assert cli("fault", "show", "power_loss-1", "--json").json["values"] == {"delay": "1h"}
+    finally:
+        s.close()

@@ -18,6 +18,11 @@ from command import EXIT_NOBODY, EXIT_USAGE, Cli
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 
 
+def own_terminal():
+    """stdin is the terminal that keys and resizing send their signals from (credentials(7))."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """A program on a terminal of so many rows and columns, and what is on its screen."""
 
@@ -27,6 +32,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen([BINARY, *words], stdin=slave, stdout=slave,
                                         stderr=subprocess.PIPE, start_new_session=True,
+                                        preexec_fn=own_terminal,
                                         env={**cli.env, "TERM": "xterm", **env})
         self.slave, self.raw = slave, b""
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -123,13 +129,12 @@ def test_rates(cli, top):
     top.shows(r"^redis .* 0B/s +0B/s")
 
 
-@pytest.mark.parametrize("how", ["q", "Q", "\x03", signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", ["q", "Q", "\x03", "\x1c", signal.SIGINT, signal.SIGTERM,
+                                 signal.SIGHUP, signal.SIGQUIT])
 def test_every_way_to_end_it(top, how):
     top.shows("redis")
-    if isinstance(how, str) and how != "\x03":
+    if isinstance(how, str):  # ^C and ^\\ are the terminal's own affair
         top.press(how)
-    elif how == "\x03":
-        top.process.send_signal(signal.SIGINT)  # what ^C is on a terminal of one's own
     else:
         top.process.send_signal(how)
     assert top.end() == 0
@@ -148,7 +153,6 @@ def test_no_line_is_too_long_and_none_too_many(cli, rows, columns):
     if rows == 24:
         t.shows(r"^\.\.\. 5 more")
     t.resize(50, 150)
-    t.process.send_signal(signal.SIGWINCH)
     t.shows(r"^a-rather-long-name-11 ")
     t.press("q")
     assert t.end() == 0
@@ -184,8 +188,28 @@ def test_a_server_that_goes_away(deadpeer, top):
     deadpeer.start()
 
 
+def test_ctrl_z_does_not_leave_a_screen_behind(top):
+    top.shows("redis")
+    top.press("\x1a")  # a key as any other
+    frames = top.frames()
+    wait_until(lambda: top.frames() > frames + 2)
+    top.press("q")
+    assert top.end() == 0
+
+
+def test_a_terminal_that_goes_away(cli):
+    t = Terminal(cli, "top")
+    t.shows("redis")
+    os.close(t.slave)
+    os.close(t.master)
+    assert t.process.wait(20) in (0, 1)
+
+
 def test_where_it_cannot_be(cli):
     assert "this is no terminal" in cli.refused("top", code=EXIT_USAGE)
+    plain = Terminal(cli, "top", TERM="dumb")
+    assert plain.process.wait(20) == EXIT_USAGE
+    assert "TERM=dumb" in plain.process.stderr.read().decode() and not plain.raw
     assert "100ms or more" in cli.refused("top", "--interval", "1ms", code=EXIT_USAGE)
     assert "--interval: expected" in cli.refused("top", "--interval", "soon", code=EXIT_USAGE)
     assert "it is for people" in cli.refused("top", "--json", code=EXIT_USAGE)

@@ -1,7 +1,12 @@
-"""Each difference from Toxiproxy that README.md tells is shown by tests, and each of these exists."""
+"""Each difference from Toxiproxy that README.md tells is shown by tests, and each of these exists; the
+examples are listed; the commands are right."""
 import glob
 import os
 import re
+import shlex
+import subprocess
+
+from api import BINARY
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -13,12 +18,15 @@ SHOWN = {
     "`-seed` has no effect": ["test_a_seed_repeats_the_run"],
     "its own log lines": ["test_its_log_is_json_on_stdout", "test_log_level"],
     "`-proxy-metrics` and": ["test_flags_in_every_form"],
+    "the counters of": ["test_bytes_and_sessions_are_live"],
     "any Host and Origin": ["test_host", "test_origin", "test_it_may_listen_everywhere",
                             "test_on_loopback_the_name_must_be_local"],
     "nobody can be asked": ["test_a_token_closes_it"],
     "numbers are not checked": ["test_values_that_kill_toxiproxy", "test_bad_toxics",
                                 "test_extreme_values_are_refused_or_harmless", "test_int_max_is_never"],
+    "`toxiproxy-cli toxic update`": ["test_scripts_of_toxiproxy_cli_carry_over"],
     "`upstream` is not looked at": ["test_an_update_that_fails_changes_nothing"],
+    "any number of": ["test_what_would_take_too_long_is_refused"],
     "any name;": ["test_proxy_names_are_free", "test_names_that_are_refused_here"],
     "`stream` is told": ["test_what_a_toxic_may_say"],
     "an update that fails": ["test_an_update_that_fails_changes_nothing"],
@@ -59,3 +67,23 @@ def test_every_difference_is_shown():
     for path in glob.glob(os.path.join(HERE, "test_*.py")):
         there |= set(re.findall(r"^def (test_\w+)", read(os.path.basename(path)), re.M))
     assert {t for tests in SHOWN.values() for t in tests} <= there
+
+
+def test_every_example_is_listed():
+    there = {os.path.basename(path) for path in
+             glob.glob(os.path.join(HERE, "..", "..", "config", "examples", "*.ini"))}
+    assert set(re.findall(r"\(config/examples/([^)]+\.ini)\)", read("..", "..", "README.md"))) == there
+
+
+def test_the_commands_are_right():
+    """Those that ask a running deadpeer get as far as asking: nobody is there."""
+    told = set()
+    for block in re.findall(r"^```console\n(.*?)^```", read("..", "..", "README.md"), re.M | re.S):
+        for line in re.findall(r"^\$ (.*)$", block, re.M):
+            told |= {tuple(shlex.split(part, comments=True)[1:]) for part in line.split("; ")
+                     if re.match(r"(\./)?deadpeer (?!serve)", part)}
+    assert {words[0] for words in told} >= {"create", "fault", "wait", "sessions", "events", "heal"}
+    for words in told - {("top",)}:
+        done = subprocess.run([BINARY, *words], env={"DEADPEER_ADMIN": "127.0.0.1:1"}, timeout=20,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 3, (words, done)

@@ -294,16 +294,3 @@ def test_a_wrong_config_is_an_error(tmp_path, text, said):
     assert s.process.wait(20) == 1
     assert s.err().startswith("deadpeer toxiproxy-server: config: ") and said in s.err()
     assert "deadpeer.ready" not in [line["event"] for line in s.lines()]
-
-
-# --- installed ---
-
-def test_install(tmp_path):
-    top = os.path.join(os.path.dirname(__file__), "../..")
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-    for compat in ["yes", "no", ""]:
-        told = subprocess.run(["make", "--dry-run", "install", f"DESTDIR={tmp_path}",
-                               f"TOXIPROXY_COMPAT={compat}"], cwd=top, env=env, text=True,
-                              capture_output=True, check=True, timeout=60).stdout
-        wanted = f"ln -sf deadpeer {tmp_path}/usr/local/bin/toxiproxy-server"
-        assert (wanted in told) == (compat == "yes")

@@ -1,7 +1,9 @@
 """The native API: proxies, faults, healing, sessions."""
+import datetime
 import re
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -116,6 +118,51 @@ def test_faults_of_a_new_proxy_strike_before_the_first_accept(v1):
         dial(made["listen"])
 
 
+@pytest.mark.timeout(120)
+def test_what_would_take_too_long_is_refused(v1, api):
+    """Whatever a body holds, and up to as many as there may be: each call answers."""
+    def call(method, path, body, status):
+        began = time.monotonic()
+        answer = api.call(method, path, body)
+        assert answer.status == status, answer.body[:200]
+        assert time.monotonic() - began < 5, path
+        return answer.body.decode()
+
+    v1.proxy()
+    names = [f"n{i:x}" for i in range(60000)]
+    assert "4096 names" in call("POST", "/v1/faults", {"type": "hang", "proxy": ",".join(names)}, 400)
+    assert "4096 names" in call("POST", "/v1/faults", {"type": "hang", "proxy": names}, 400)
+    call("POST", "/v1/partitions", {"a": names, "b": ["p"]}, 404)
+    many = {"name": "q", "listen": "127.0.0.1:0", "upstream": "builtin:echo",
+            "faults": [{"type": "hang"}] * 20000}
+    assert "2000 faults" in call("POST", "/v1/proxies", many, 400)
+    every = [{"name": f"q{i}", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+             for i in range(10000)]
+    assert "2000 proxies" in call("POST", "/populate", every, 400)
+    assert len(v1.get("/proxies")["proxies"]) == 1 and v1.get("/faults") == {"faults": []}
+    many["faults"] = [{"type": "hang", "toxicity": 0.5}] * 2000
+    call("POST", "/v1/proxies", many, 201)
+    assert "2000 faults" in call("POST", "/v1/faults", {"type": "hang", "proxy": "p"}, 400)
+    assert "2000 faults" in call("POST", "/proxies/p/toxics", {"type": "noop"}, 400)
+    assert len(v1.get("/faults")["faults"]) == 2000
+    call("POST", "/v1/heal", {}, 200)
+    call("POST", "/populate", every[:1998], 201)
+    assert "2000 proxies" in call("POST", "/proxies", every[-1], 400)
+    call("GET", "/v1/proxies", None, 200)
+    call("GET", "/metrics", None, 200)
+    call("POST", "/v1/faults", {"type": "power_loss", "proxy": "*"}, 201)
+    call("DELETE", "/proxies/q7", None, 204)
+
+
+def test_a_list_of_names_is_told_whole(v1, api):
+    names = [f"{i:03}" + "x" * 60 for i in range(120)]
+    api.post("/populate", [{"name": n, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+                           for n in names])
+    made = v1.fault("hang", names)
+    assert made["proxies"] == names
+    assert v1.get("/config")["faults"][0]["proxy"].split(",") == names
+
+
 # --- faults ---
 
 def test_fault_types_are_those_of_the_command_line(v1):
@@ -150,6 +197,42 @@ def test_life_of_a_fault(v1):
     assert v1.get("/proxies/p")["faults"] == []
 
 
+def test_a_preset_is_that_of_the_file_and_of_the_toxic(v1, api, tmp_path):
+    """One vocabulary: its values hold for the keys that are not given, however it came."""
+    v1.proxy()
+    keys = ["preset", "after", "mode", "keepalive_counts"]
+    for given in ({"preset": "aws-nlb"}, {"preset": "kafka-broker", "mode": "drop"}):
+        made = v1.fault("idle_timeout", name="mine", **given)["values"]
+        toxic = api.toxic("p", "idle_timeout", attributes=given)["name"]
+        file = "[proxy p]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n[fault f]\n" \
+               "type = idle_timeout\nproxy = p\n" + "".join(f"{k} = {x}\n" for k, x in given.items())
+        (tmp_path / "f.ini").write_text(file)
+        (tmp_path / "other").mkdir(exist_ok=True)
+        other = Deadpeer(tmp_path / "other", "-c", f"{tmp_path}/f.ini").start()
+        try:
+            in_file = V1(other.api).get("/faults/f")["values"]
+        finally:
+            assert other.stop() == 0
+        in_toxic, = [f["values"] for f in v1.get("/faults")["faults"] if f.get("toxic")]
+        assert {k: made[k] for k in keys} == {k: in_file[k] for k in keys}
+        assert {k: made[k] for k in keys} == {k: in_toxic[k] for k in keys}
+        changed = v1.patch("/faults/mine", {"preset": "aws-alb"})["values"]
+        assert [changed[k] for k in keys] == ["aws-alb", "1m", "fin", "no"]
+        v1.delete("/faults/mine")
+        api.delete(f"/proxies/p/toxics/{toxic}")
+
+
+def test_a_fault_that_repeats_another_type_has_its_sides(v1):
+    v1.proxy()
+    flap, = [t for t in v1.get("/fault-types")["types"] if t["type"] == "flap"]
+    inner, = [p["choices"] for p in flap["params"] if p["key"] == "fault"]
+    for type_ in inner:
+        sides, = [t["sides"] for t in v1.get("/fault-types")["types"] if t["type"] == type_]
+        assert v1.fault("flap", fault=type_, name=type_, delay="1h")["side"] == sides[0]
+        v1.fault("flap", name=f"{type_}-again", delay="1h")
+        assert v1.patch(f"/faults/{type_}-again", {"fault": type_})["side"] in sides
+
+
 def test_names_states_and_scopes(v1):
     v1.proxy()
     v1.proxy("q")
@@ -162,6 +245,74 @@ def test_names_states_and_scopes(v1):
     assert waiting["state"] == "waiting" and 50e9 < waiting["remaining_ns"] <= 60e9
     over = v1.fault("reset")
     assert v1.get(f"/faults/{over['name']}")["state"] == "over"
+
+
+# --- for an instant ---
+
+def wall(seconds_from_now):
+    """RFC 3339 with nanoseconds."""
+    ns = time.time_ns() + int(seconds_from_now * 1e9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // 10**9)) + f".{ns % 10**9:09}Z"
+
+
+def test_what_time_it_is(v1):
+    before = time.time_ns(), time.monotonic_ns()
+    told = v1.get("/time")
+    after = time.time_ns(), time.monotonic_ns()
+    assert before[0] <= told["wall_ns"] <= after[0]
+    assert before[1] <= told["mono_ns"] <= after[1]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", told["wall"])
+    assert told["wall"].endswith(".%09dZ" % (told["wall_ns"] % 10**9))
+
+
+@pytest.mark.parametrize("delay", [None, 200, "0.2s"])
+def test_a_fault_is_armed_for_an_instant(v1, delay):
+    """The event's wall time is the one that was asked for."""
+    v1.proxy()
+    at = wall(0.3)
+    made = v1.fault("hang", at=at, **({"delay": delay} if delay else {}))
+    assert made["state"] == "waiting" and made["remaining_ns"] <= (0.5 if delay else 0.3) * 1e9
+    became = wait_until(lambda: v1.events(0, "fault.active"))[0]["wall"]
+    late = (datetime.datetime.fromisoformat(became.replace("Z", "+00:00"))
+            - datetime.datetime.fromisoformat(at[:26] + "+00:00")).total_seconds()
+    assert -0.001 <= late - (0.2 if delay else 0) < 2, (at, became)
+
+
+def test_a_new_proxys_fault_waits_for_its_instant(v1):
+    v1.proxy(faults=[{"type": "hang", "at": wall(60), "delay": "10s"}])
+    fault, = v1.get("/faults")["faults"]
+    assert fault["state"] == "waiting" and 60e9 < fault["remaining_ns"] < 70e9
+
+
+def test_an_instant_just_past_is_now(v1):
+    v1.proxy()
+    assert v1.fault("hang", at=wall(-2))["state"] == "active"
+    waits = v1.fault("hang", at=wall(-2), delay="1m")
+    assert 50e9 < waits["remaining_ns"] < 58.1e9
+
+
+@pytest.mark.parametrize("seconds, says", [(-60, "more than 5 s ago"), (3700, "more than 1 h")])
+def test_an_instant_too_far_says_both_times(v1, seconds, says):
+    v1.proxy()
+    at = wall(seconds)
+    told = v1.fault("hang", status=400, at=at)
+    assert says in told and at in told
+    assert re.search(r"it is (\S{30}) here", told).group(1)[:16] in (wall(0)[:16], wall(-5)[:16])
+    assert v1.get("/faults") == {"faults": []}
+
+
+@pytest.mark.parametrize("at", ["", "now", "2026-11-22T18:00:00", "18:00", 5, "2026-13-01T00:00:00Z",
+                                "2026-11-22T18:00:00+01:00", "9999-12-31T23:59:59Z", "x" * 2000])
+def test_an_instant_that_is_none(v1, at):
+    v1.proxy()
+    assert v1.fault("hang", status=400, at=at).startswith("at: expected")
+
+
+def test_no_instant_for_what_has_begun(v1):
+    v1.proxy()
+    v1.fault("hang", name="f")
+    assert "no such key" in v1.patch("/faults/f", {"at": wall(1)}, 400)
+    assert "10000d" in v1.fault("hang", status=400, at=wall(60), delay="10000d")
 
 
 @pytest.mark.parametrize("body, status, says", [

@@ -1,6 +1,7 @@
 """Hosts and their power, partitions, the configuration, reading it again."""
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -175,3 +176,63 @@ def test_reload(v1, hosts, tmp_path):
 def test_no_file_to_reload(api):
     answer = api.post("/v1/reload")
     assert answer.status == 400 and "-c FILE" in answer.json["error"]
+
+
+@pytest.mark.parametrize("bad", ["listen = 127.0.0.1:{taken}\nupstream = builtin:echo\n",
+                                 "listen = 192.0.2.1:0\nupstream = builtin:echo\n",
+                                 "listen = 127.0.0.1:0\nupstream = builtin:echo\n"
+                                 "[fault wrong]\ntype = hang\nproxy = p4\ndelay = 5\n",
+                                 "listen = 127.0.0.1:0\nupstream = builtin:echo\n"
+                                 "[fault wrong]\ntype = latency\nproxy = p4\nlatncy = 5ms\n"])
+def test_a_reload_is_all_or_nothing(v1, hosts, tmp_path, bad):
+    """The fifth of ten is wrong: nothing of it holds, and nobody notices."""
+    before = v1.get("/proxies"), v1.get("/faults"), hosts.open_files()
+    with dial(v1.get("/proxies/a")["listen"]) as s, socket.create_server(("127.0.0.1", 0)) as other:
+        assert echoes(s)
+        text = HOSTS.replace("[proxy lone]", "[proxy renamed]").replace("[host other]", "")
+        for i in range(10):
+            body = bad if i == 4 else "listen = 127.0.0.1:0\nupstream = builtin:echo\n"
+            text += f"[proxy p{i}]\n" + body.replace("{taken}", str(other.getsockname()[1]))
+        (tmp_path / "conf.ini").write_text(text + "[fault new]\ntype = hang\nproxy = a\n")
+        answer = hosts.api.post("/v1/reload")
+        assert answer.status == 400, answer
+        assert echoes(s)
+    v1.sessions(0)
+    assert [p["name"] for p in v1.get("/proxies")["proxies"]] == ["a", "b", "lone"]
+    assert (v1.get("/faults"), len(v1.get("/hosts")["hosts"])) == (before[1], 4)
+    assert {p["listen"] for p in v1.get("/proxies")["proxies"]} == \
+        {p["listen"] for p in before[0]["proxies"]}
+    wait_until(lambda: hosts.open_files() <= before[2])
+    assert not v1.events(0, "api.changed")
+
+
+@pytest.mark.parametrize("bad", [
+    {"listen": "127.0.0.1:{taken}"}, {"listen": "192.0.2.1:0"}, {"upstream": ""}, {"name": ""},
+    {"toxics": [{"type": "latency"}, {"type": "latncy"}]},
+    {"toxics": [{"type": "power_loss", "attributes": {"delay": -1}}]},
+    {"toxics": [{"type": "latency", "toxicity": 2}]}])
+def test_populate_is_all_or_nothing(v1, hosts, bad):
+    before = v1.get("/proxies"), hosts.open_files()
+    with dial(v1.get("/proxies/a")["listen"]) as s, socket.create_server(("127.0.0.1", 0)) as other:
+        assert echoes(s)
+        every = [{"name": f"p{i}", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1",
+                  "toxics": [{"type": "latency"}]} for i in range(10)]
+        every[2]["name"] = "b"  # is replaced
+        every[4].update(bad)
+        every[4]["listen"] = every[4]["listen"].replace("{taken}", str(other.getsockname()[1]))
+        answer = hosts.api.post("/populate", every)
+        assert answer.status in (400, 500) and "error" in answer.json, answer
+        assert echoes(s)
+    v1.sessions(0)
+    after = v1.get("/proxies")
+    assert [(p["name"], p["listen"], p["upstream"]) for p in after["proxies"]] == \
+        [(p["name"], p["listen"], p["upstream"]) for p in before[0]["proxies"]]
+    assert v1.get("/faults") == {"faults": []} and not v1.events(0, "api.changed")
+    wait_until(lambda: hosts.open_files() <= before[1])
+
+
+def test_lists_of_a_partition_are_short(v1):
+    """A pair of each with each, in a body's size, would go on for hours."""
+    began = time.monotonic()
+    assert "100 hosts" in v1.post("/partitions", {"a": ["other"] * 60000, "b": ["db"] * 60000}, 400)
+    assert time.monotonic() - began < 5

@@ -63,12 +63,95 @@ def test_what_is_not_described_is_not_there(v1, api):
                 assert answer.status == 405, (method, path, answer)
 
 
+def closed(properties, required=()):
+    return {"type": "object", "properties": properties, "required": list(required),
+            "additionalProperties": False}
+
+
+def each(schema, names=".+"):
+    return {"type": "object", "patternProperties": {f"^{names}$": schema},
+            "additionalProperties": False}
+
+
+TEXT, SCHEMA = {"type": "string", "minLength": 1}, {"type": ["object", "boolean"]}
+CONTENT = each(closed({"schema": SCHEMA}, ["schema"]), "[a-z]+/[a-z0-9.+-]+")
+PARAMETER = {"oneOf": [
+    closed({"name": TEXT, "in": {"const": "path"}, "required": {"const": True}, "schema": SCHEMA},
+           ["name", "in", "required", "schema"]),
+    closed({"name": TEXT, "in": {"const": "query"}, "required": {"type": "boolean"},
+            "schema": SCHEMA}, ["name", "in", "schema"])]}
+OPERATION = closed({
+    "summary": TEXT, "tags": {"type": "array", "items": TEXT},
+    "parameters": {"type": "array", "items": PARAMETER},
+    "requestBody": closed({"content": CONTENT, "required": {"type": "boolean"}}, ["content"]),
+    "responses": each(closed({"description": {"type": "string"}, "content": CONTENT},
+                             ["description"]), "([1-5][0-9][0-9]|[1-5]XX|default)")},
+    ["responses"])
+# Of the OpenAPI Specification 3.1.0 what this document uses, and nothing else: 4.8.
+OPENAPI = closed({
+    "openapi": {"type": "string", "pattern": r"^3\.1\.\d+$"},
+    "info": closed({"title": TEXT, "version": TEXT, "description": TEXT}, ["title", "version"]),
+    "paths": each(each(OPERATION, "(get|put|post|delete|options|head|patch|trace)"), "/.*"),
+    "components": closed({
+        "schemas": each(SCHEMA, "[a-zA-Z0-9._-]+"),
+        "securitySchemes": each(closed({"type": {"const": "http"}, "scheme": TEXT},
+                                       ["type", "scheme"]), "[a-zA-Z0-9._-]+")}),
+    "security": {"type": "array", "items": each({"type": "array", "items": TEXT})}},
+    ["openapi", "info", "paths"])
+
+
+@pytest.fixture
+def jsonschema():
+    return pytest.importorskip("jsonschema", reason="this needs python3-jsonschema")
+
+
+def test_another_validator_takes_it(v1, jsonschema):
+    """Its form by the specification; its schemas by JSON Schema 2020-12, which 3.1 is based on."""
+    document = v1.get("/openapi.json")
+    jsonschema.Draft202012Validator(OPENAPI).validate(document)
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    for _, path, operation in openapi.operations(document):
+        assert len({(p["name"], p["in"]) for p in operation["parameters"]}) == \
+            len(operation["parameters"]), path
+        for p in operation["parameters"]:
+            jsonschema.Draft202012Validator.check_schema(p["schema"])
+    templates = [re.sub(r"\{\w+\}", "{}", path) for path in document["paths"]]
+    assert len(set(templates)) == len(templates)
+
+
+def test_another_validator_takes_what_is_sent_and_answered(v1, jsonschema):
+    document = v1.get("/openapi.json")
+
+    def validate(name, value):
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        jsonschema.Draft202012Validator(schema).validate(value)
+
+    proxy = {"name": "p", "listen": "127.0.0.1:0", "upstream": "builtin:echo", "backlog": 5,
+             "enabled": True, "faults": [{"type": "latency", "latency": 5, "delay": "1s"}]}
+    validate("NewProxy", proxy)
+    validate("Proxy", v1.post("/proxies", proxy, 201))
+    fault = {"type": "hang", "proxy": ["p"], "at": v1.get("/time")["wall"], "toxicity": 0.5}
+    validate("NewFault", fault)
+    validate("Fault", v1.post("/faults", fault, 201))
+    for wrong in ({}, {"type": "hung"}, {"type": "hang", "proxy": 5}, {"type": "hang", "at": 5}):
+        with pytest.raises(jsonschema.ValidationError):
+            validate("NewFault", wrong)
+    for path, name in (("/proxies", "Proxies"), ("/faults", "Faults"), ("/hosts", "Hosts"),
+                       ("/sessions", "Sessions"), ("/version", "Version"), ("/time", "Time"),
+                       ("/config", "Config"), ("/fault-types", "FaultTypes")):
+        validate(name, v1.get(path))
+    answer = v1.api.get("/v1/wait?for=opened&timeout=0")
+    validate("Waited", json.loads(answer.body))
+    validate("Error", json.loads(v1.api.get("/v1/faults/x").body))
+
+
 def test_bodies_are_those_of_the_tables(v1):
     schemas = v1.get("/openapi.json")["components"]["schemas"]
     types = v1.get("/fault-types")
     fault = schemas["NewFault"]["properties"]
     assert set(fault["type"]["enum"]) == {t["type"] for t in types["types"]}
-    assert set(fault) == {"name", "type"} | {p["key"] for p in types["common"]}
+    assert set(fault) == {"name", "type", "at"} | {p["key"] for p in types["common"]}
     assert {"listen", "upstream", "faults", "name"} < set(schemas["NewProxy"]["properties"])
 
 

@@ -125,6 +125,20 @@ def test_recovered(v1, echo):
             assert again["waited_ns"] < 1e9, "it has happened already"
 
 
+def test_each_has_its_time(v1):
+    """All that there are, by the description; at once with 0, later with more."""
+    parameters = v1.document()["paths"]["/v1/wait"]["get"]["parameters"]
+    every, = [p["schema"]["enum"] for p in parameters if p["name"] == "for"]
+    assert len(every) == 9
+    v1.proxy()
+    for what in every:
+        for timeout, least in ((0, 0), ("150ms", 0.15), (150, 0.15)):
+            began = time.monotonic()
+            told = v1.get("/wait", 408, **{"for": what}, proxy="p", timeout=timeout)
+            assert told["met"] is False and told["event"] is None and told["count"] == 0
+            assert least <= time.monotonic() - began < 5 and told["waited_ns"] >= least * 1e9
+
+
 @pytest.mark.parametrize("query, status, says", [
     ({}, 400, "for: missing"),
     ({"for": "godot"}, 400, "?for: expected"),

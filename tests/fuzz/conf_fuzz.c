@@ -32,7 +32,7 @@ static int make_file(const uint8_t *data, size_t size, char *path, size_t room)
 
 static void check_row(const struct field *f, const void *base)
 {
-	char text[4096], again[4096], want[512];
+	char text[16384], again[16384], want[512];
 	struct {
 		max_align_t align;
 		char bytes[4096];

@@ -183,6 +183,23 @@ def test_a_unix_socket_has_a_limit_too(world):
 
 
 @ONCE
+def test_who_cannot_listen_again_tries_until_it_can(world):
+    d, path = serve_unix(world)
+    d.strike("refuse")
+    d.wait_event("proxy.gate", new="refuse")
+    os.unlink(path)
+    os.mkdir(path)  # in the way
+    d.lift()
+    d.wait_event("accept.paused")
+    os.rmdir(path)
+    wait_until(lambda: not isinstance(unix_client(path), str), 10, "it to listen again")
+    world.keep(world.server.accept())
+    world.keep(unix_client(path)).exchange(world.keep(world.server.accept()))
+    d.wait_event("accept.resumed")
+    assert len(d.events("accept.paused")) == 1
+
+
+@ONCE
 def test_a_storm_never_gets_more_than_the_limit_through(world, clients=40, limit=3):
     """Clients that come and go as fast as they can; the server counts who is there at a time."""
     d = world.serve()

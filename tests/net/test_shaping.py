@@ -84,12 +84,10 @@ def test_latency_does_not_limit_the_number_under_way(world):
 @ONCE
 def test_bandwidth_over_time(world, rate, size):
     client, far = shaped(world, "bandwidth", talk=False, rate=rate)
-    pour = Pour(far.sock, size, "seed", shut=False)
-    first = client.recv(1)
     begin = time.monotonic()
-    rest = client.recv(size - 1)
-    assert len(first + rest) == size
-    assert 0.47 <= time.monotonic() - begin < 1.5
+    pour = Pour(far.sock, size, "seed", shut=False)
+    assert len(client.recv(size)) == size
+    assert 0.499 <= time.monotonic() - begin < 1.5
     pour.join()
 
 
@@ -399,6 +397,11 @@ def test_fin_race_meets_the_request(world):
     client, far = world.session()  # no silence yet: it is served
     capture = world.capture()
     assert client.end(0.3) == "nothing"
+    too_late(world, d, capture, client, far)
+
+
+def too_late(world, d, capture, client, far):
+    """A request meets the end; when FIN came, and RST behind it, in ns after the request."""
     sent = time.monotonic_ns()
     client.send(b"GET /")
     d.wait_event("session.closed", reason="fault", fault="f")
@@ -409,6 +412,19 @@ def test_fin_race_meets_the_request(world):
     packets = [p for p in said(world, capture, after=sent) if set(p.flags) & set("FR")]
     assert ["F" in p.flags for p in packets] == [True, False]
     assert "R" in packets[1].flags
+    return [p.mono_ns - sent for p in packets]
+
+
+@namespaces
+@WIRES
+def test_fin_race_is_late_as_the_answers_are(world):
+    d = world.serve(faults={"f": {"type": "fin_race"}, "late": {"type": "latency", "latency": "200ms"}})
+    client, far = world.session(talk=False)
+    capture = world.capture()
+    far.send(b"hello")
+    fin, rst = too_late(world, d, capture, client, far)
+    assert client.received == b"hello"
+    assert 200e6 <= fin <= rst
 
 
 @ONCE

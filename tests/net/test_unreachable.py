@@ -324,19 +324,25 @@ def test_a_smaller_path_needs_the_filter(world):
         "unreachable: code=frag_needed needs CAP_NET_ADMIN (socket filter): see deadpeer doctor"]
 
 
+def section_line(d, name):
+    with open(d.path("conf"), encoding="ascii") as conf:
+        return conf.read().splitlines().index(f"[{name}]") + 1
+
+
 @variants(("v4", "v6"), ("splice",), ("nobody",))
 def test_without_the_right_it_is_refused(world):
     why = "unreachable: needs CAP_NET_RAW to send ICMP: see deadpeer doctor"
     d = world.serve(faults={"f": {"type": "unreachable"}}, start=False)
     d.start(ready=False)
     assert d.wait() != 0
-    assert why in d.log()
+    place = f"{d.path('conf')}:{section_line(d, 'fault f')}: [fault f] {why}"
+    assert place in d.log()
     d.sections.pop("fault f")
     d.start()
     client, far = world.session()
     rejected = d.change({"fault g": {"type": "unreachable", "proxy": "*"}}, "config.rejected")
     assert any(why in e.get("reason", "") for e in d.events("fault.refused", fault="g"))
-    assert rejected
+    assert rejected["error"] == f"{d.path('conf')}:{section_line(d, 'fault g')}: [fault g] {why}"
     client.exchange(far)
     world.session()
 

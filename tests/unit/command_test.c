@@ -2,15 +2,14 @@
  * Applying one configuration after another to a relay that runs: what stays, what goes, what comes,
  * and that a failure changes nothing.
  */
-#include "base/mono.h"
 #include "control/command.h"
 #include "faults/catalogue.h"
 #include "kernel/socket.h"
 #include "relay/proxy.h"
 #include "relay/session.h"
 #include "scratch.h"
+#include "stage.h"
 #include <check.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,46 +18,18 @@
 
 Suite *command_suite(void);
 
-#define ROUNDS 20000
-
-static struct wire wire;
-static struct timeline timeline;
-static struct relay *relay;
-static struct control control;
 static struct conf_errors errors;
-static json_t *last[EVENT_COUNT];
-static unsigned told[EVENT_COUNT];
-
-static void watch(void *arg, enum event_id id, int64_t mono_ns, const json_t *fields)
-{
-	(void)arg, (void)mono_ns;
-	json_decref(last[id]);
-	last[id] = json_deep_copy(fields);
-	told[id]++;
-}
 
 static void setup(void)
 {
-	struct config *plain = config_new();
-	const char *err;
-
-	memset(&wire, 0, sizeof(wire));
-	memset(last, 0, sizeof(last));
-	memset(told, 0, sizeof(told));
-	timeline = (struct timeline){ .watch = watch };
-	relay = relay_new(&timeline, &wire, &plain->settings, &err);
-	config_free(plain);
-	control = (struct control){ .relay = relay, .timeline = &timeline };
+	stage_open();
 	errors = (struct conf_errors){ 0 };
 }
 
 static void teardown(void)
 {
-	relay_free(relay);
-	control_free(&control);
+	stage_close();
 	conf_errors_free(&errors);
-	for (int i = 0; i < EVENT_COUNT; i++)
-		json_decref(last[i]);
 }
 
 static struct config *load(const char *text)
@@ -72,7 +43,7 @@ static struct config *load(const char *text)
 
 static void apply(const char *text)
 {
-	ck_assert_msg(control_apply(&control, load(text), &errors), "%s",
+	ck_assert_msg(control_apply(&stage.control, load(text), &errors), "%s",
 	    errors.count ? errors.message[0] : "?");
 	ck_assert_uint_eq(errors.count, 0);
 }
@@ -82,61 +53,15 @@ static const char *apply_fails(const char *text)
 {
 	struct config *wanted = load(text);
 
-	ck_assert(!control_apply(&control, wanted, &errors));
+	ck_assert(!control_apply(&stage.control, wanted, &errors));
 	ck_assert_uint_gt(errors.count, 0);
 	config_free(wanted);
 	return errors.message[0];
 }
 
-static struct proxy *find(const char *name)
-{
-	return relay_find_proxy(relay, name);
-}
-
 static int64_t reloaded(const char *key)
 {
-	return json_integer_value(json_object_get(last[EVENT_CONFIG_RELOADED], key));
-}
-
-static void turns(int n)
-{
-	while (n-- > 0)
-		event_base_loop(relay->base, EVLOOP_NONBLOCK);
-}
-
-static int dial(const union sockaddr_any *sa)
-{
-	bool in_progress;
-	int fd;
-
-	if (socket_connect(&sa->sa, sizeof(struct sockaddr_in), &fd, &in_progress))
-		return -1;
-	return fd;
-}
-
-/* One byte to the echo and back. */
-static bool echoes(int fd)
-{
-	char c = 'x';
-
-	if (send(fd, &c, 1, MSG_NOSIGNAL) != 1)
-		return false;
-	for (int i = 0; recv(fd, &c, 1, MSG_DONTWAIT) != 1; i++) {
-		if (errno != EAGAIN || i == ROUNDS)
-			return false;
-		turns(1);
-	}
-	return true;
-}
-
-/* A client of this proxy, with its session open. */
-static int client_of(const char *name)
-{
-	int fd = dial(proxy_bound(find(name)));
-
-	turns(20);
-	ck_assert(echoes(fd));
-	return fd;
+	return json_integer_value(json_object_get(stage.last[EVENT_CONFIG_RELOADED], key));
 }
 
 /* A port nobody has, for now. */
@@ -179,12 +104,13 @@ START_TEST(the_first_configuration)
 	int fd;
 
 	apply(A B "[fault f]\ntype=hang\nproxy=b\n");
-	ck_assert_uint_eq(told[EVENT_PROXY_UP], 2);
-	ck_assert_uint_eq(told[EVENT_CONFIG_RELOADED], 0);
-	fd = client_of("a");
+	ck_assert_uint_eq(stage.told[EVENT_PROXY_UP], 2);
+	ck_assert_uint_eq(stage.told[EVENT_CONFIG_RELOADED], 0);
+	fd = stage_client_of("a");
 	close(fd);
-	ck_assert_int_eq(proxy_door(find("b"))->gate, GATE_HOLD);
-	ck_assert_ptr_eq(control.config->proxies[0], config_find_proxy(control.config, "a"));
+	ck_assert_int_eq(proxy_door(stage_find("b"))->gate, GATE_HOLD);
+	ck_assert_ptr_eq(
+	    stage.control.config->proxies[0], config_find_proxy(stage.control.config, "a"));
 }
 END_TEST
 
@@ -194,18 +120,18 @@ START_TEST(what_is_untouched_keeps_its_sessions)
 	int fd;
 
 	apply(A B);
-	a = find("a");
-	fd = client_of("a");
+	a = stage_find("a");
+	fd = stage_client_of("a");
 	apply(A "[proxy c]\nlisten=127.0.0.1:0\n" ECHO);
-	ck_assert_ptr_eq(find("a"), a);
-	ck_assert(echoes(fd));
-	ck_assert_ptr_null(find("b"));
-	ck_assert_ptr_nonnull(find("c"));
+	ck_assert_ptr_eq(stage_find("a"), a);
+	ck_assert(stage_echoes(fd));
+	ck_assert_ptr_null(stage_find("b"));
+	ck_assert_ptr_nonnull(stage_find("c"));
 	ck_assert_int_eq(reloaded("added"), 1);
 	ck_assert_int_eq(reloaded("removed"), 1);
 	ck_assert_int_eq(reloaded("kept"), 1);
 	close(fd);
-	fd = client_of("c");
+	fd = stage_client_of("c");
 	close(fd);
 }
 END_TEST
@@ -217,15 +143,15 @@ START_TEST(a_removed_proxy_ends_its_sessions)
 	char c;
 
 	apply(A B);
-	bound = *proxy_bound(find("b"));
-	fd = client_of("b");
+	bound = *proxy_bound(stage_find("b"));
+	fd = stage_client_of("b");
 	apply(A);
 	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 0);
 	close(fd);
-	ck_assert_uint_eq(relay->sessions, 0);
+	ck_assert_uint_eq(stage.relay->sessions, 0);
 	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_PROXY_DOWN], "reason")), "removed");
-	fd = dial(&bound);
+	    json_string_value(json_object_get(stage.last[EVENT_PROXY_DOWN], "reason")), "removed");
+	fd = stage_dial(&bound);
 	ck_assert(fd < 0 || socket_error(fd) == ECONNREFUSED);
 	if (fd >= 0)
 		close(fd);
@@ -238,15 +164,15 @@ START_TEST(a_changed_upstream_is_for_new_sessions)
 	int old, new;
 
 	apply(A);
-	a = find("a");
-	old = client_of("a");
+	a = stage_find("a");
+	old = stage_client_of("a");
 	apply("[proxy a]\nlisten=127.0.0.1:0\nupstream=builtin:discard\nmax_sessions=7\n");
-	ck_assert_ptr_eq(find("a"), a);
+	ck_assert_ptr_eq(stage_find("a"), a);
 	ck_assert_uint_eq(proxy_spec_of(a)->max_sessions, 7);
-	ck_assert(echoes(old));
-	new = dial(proxy_bound(a));
-	turns(20);
-	ck_assert(!echoes(new));
+	ck_assert(stage_echoes(old));
+	new = stage_dial(proxy_bound(a));
+	stage_turns(20);
+	ck_assert(!stage_echoes(new));
 	close(old);
 	close(new);
 }
@@ -261,12 +187,12 @@ START_TEST(a_moved_proxy_listens_at_its_new_address)
 
 	snprintf(text, sizeof(text), "[proxy a]\nlisten=127.0.0.1:%u\n" ECHO, one);
 	apply(text);
-	bound = *proxy_bound(find("a"));
+	bound = *proxy_bound(stage_find("a"));
 	snprintf(text, sizeof(text), "[proxy a]\nlisten=127.0.0.1:%u\n" ECHO HANG, two);
 	apply(text);
-	ck_assert_uint_eq(ntohs(proxy_bound(find("a"))->in.sin_port), two);
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_HOLD);
-	fd = dial(&bound);
+	ck_assert_uint_eq(ntohs(proxy_bound(stage_find("a"))->in.sin_port), two);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_HOLD);
+	fd = stage_dial(&bound);
 	ck_assert(fd < 0 || socket_error(fd) == ECONNREFUSED);
 	if (fd >= 0)
 		close(fd);
@@ -284,10 +210,10 @@ START_TEST(a_failure_changes_nothing)
 
 	taken = free_port(&blocker);
 	apply(A B HANG "delay=1h\n");
-	a = find("a");
-	b = find("b");
-	f = engine_find(&relay->engine, "f");
-	fd = client_of("a");
+	a = stage_find("a");
+	b = stage_find("b");
+	f = engine_find(&stage.relay->engine, "f");
+	fd = stage_client_of("a");
 	snprintf(text, sizeof(text),
 	    "[proxy a]\nlisten=127.0.0.1:%u\n" ECHO "[proxy c]\nlisten=127.0.0.1:%u\n" ECHO
 	    "[fault g]\ntype=refuse\nproxy=*\n",
@@ -297,14 +223,14 @@ START_TEST(a_failure_changes_nothing)
 	    strerror(EADDRINUSE));
 	ck_assert_str_eq(err, expected);
 	ck_assert_uint_eq(errors.count, 1);
-	ck_assert_ptr_eq(find("a"), a);
-	ck_assert_ptr_eq(find("b"), b);
-	ck_assert_ptr_null(find("c"));
-	ck_assert_ptr_eq(engine_find(&relay->engine, "f"), f);
-	ck_assert_ptr_null(engine_find(&relay->engine, "g"));
-	ck_assert(echoes(fd));
-	ck_assert_uint_eq(control.config->n_proxies, 2);
-	ck_assert_uint_eq(told[EVENT_CONFIG_RELOADED], 0);
+	ck_assert_ptr_eq(stage_find("a"), a);
+	ck_assert_ptr_eq(stage_find("b"), b);
+	ck_assert_ptr_null(stage_find("c"));
+	ck_assert_ptr_eq(engine_find(&stage.relay->engine, "f"), f);
+	ck_assert_ptr_null(engine_find(&stage.relay->engine, "g"));
+	ck_assert(stage_echoes(fd));
+	ck_assert_uint_eq(stage.control.config->n_proxies, 2);
+	ck_assert_uint_eq(stage.told[EVENT_CONFIG_RELOADED], 0);
 	close(fd);
 	close(blocker);
 	conf_errors_free(&errors);
@@ -327,7 +253,7 @@ START_TEST(every_address_that_fails_is_told)
 	ck_assert_uint_eq(errors.count, 3);
 	ck_assert_str_eq(errors.message[2], "proxy c: cannot listen on no-such-name.invalid: not "
 					    "in /etc/hosts (write the address)");
-	ck_assert(TAILQ_EMPTY(&relay->proxies));
+	ck_assert(TAILQ_EMPTY(&stage.relay->proxies));
 	close(one);
 	close(two);
 }
@@ -337,16 +263,19 @@ END_TEST
 START_TEST(an_impossible_fault_changes_nothing)
 {
 	struct proxy *a;
+	const char *why;
+	char place[512];
 
 	apply(A);
-	a = find("a");
-	ck_assert_str_eq(apply_fails(A B "[fault f]\ntype=power_loss\nproxy=*\n"),
-	    "fault f: power_loss: no way to silence an IPv4 socket works here (see deadpeer "
-	    "doctor)");
-	ck_assert_uint_eq(told[EVENT_FAULT_REFUSED], 1);
-	ck_assert_ptr_eq(find("a"), a);
-	ck_assert_ptr_null(find("b"));
-	ck_assert(TAILQ_EMPTY(&relay->engine.faults));
+	a = stage_find("a");
+	why = apply_fails("# first\n[fault f]\ntype=power_loss\nproxy=*\n" A B);
+	snprintf(place, sizeof(place), "%s:2: [fault f] ", scratch_path("c.ini"));
+	ck_assert_str_eq(strncmp(why, place, strlen(place)) ? why : why + strlen(place),
+	    "power_loss: no way to silence an IPv4 socket works here (see deadpeer doctor)");
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_REFUSED], 1);
+	ck_assert_ptr_eq(stage_find("a"), a);
+	ck_assert_ptr_null(stage_find("b"));
+	ck_assert(TAILQ_EMPTY(&stage.relay->engine.faults));
 }
 END_TEST
 
@@ -355,25 +284,27 @@ START_TEST(faults_come_change_and_go)
 	struct fault *f, *g;
 
 	apply(A HANG "delay=1h\n");
-	f = engine_find(&relay->engine, "f");
+	f = engine_find(&stage.relay->engine, "f");
 	apply(A HANG "delay=1h\n[fault g]\ntype=refuse\nproxy=a\n");
-	ck_assert_ptr_eq(engine_find(&relay->engine, "f"), f);
-	g = engine_find(&relay->engine, "g");
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_REFUSE);
+	ck_assert_ptr_eq(engine_find(&stage.relay->engine, "f"), f);
+	g = engine_find(&stage.relay->engine, "g");
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_REFUSE);
 	ck_assert_int_eq(reloaded("faults_armed"), 1);
 	ck_assert_int_eq(reloaded("faults_lifted"), 0);
 	apply(A HANG "[fault g]\ntype=refuse\nproxy=a\n");
-	ck_assert_ptr_eq(engine_find(&relay->engine, "g"), g);
-	ck_assert_int_eq(engine_find(&relay->engine, "f")->state, FAULT_ACTIVE);
+	ck_assert_ptr_eq(engine_find(&stage.relay->engine, "g"), g);
+	ck_assert_int_eq(engine_find(&stage.relay->engine, "f")->state, FAULT_ACTIVE);
 	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_FAULT_LIFTED], "reason")), "changed");
+	    json_string_value(json_object_get(stage.last[EVENT_FAULT_LIFTED], "reason")),
+	    "changed");
 	ck_assert_int_eq(reloaded("faults_armed"), 1);
 	ck_assert_int_eq(reloaded("faults_lifted"), 1);
 	apply(A);
-	ck_assert(TAILQ_EMPTY(&relay->engine.faults));
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_OPEN);
+	ck_assert(TAILQ_EMPTY(&stage.relay->engine.faults));
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_OPEN);
 	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_FAULT_LIFTED], "reason")), "removed");
+	    json_string_value(json_object_get(stage.last[EVENT_FAULT_LIFTED], "reason")),
+	    "removed");
 	ck_assert_int_eq(reloaded("faults_lifted"), 2);
 	ck_assert_int_eq(reloaded("kept"), 1);
 }
@@ -391,14 +322,14 @@ START_TEST(other_parameters_are_taken_as_it_runs)
 		snprintf(text, sizeof(text), "%s%dms\n", proxy, i);
 		apply(text);
 	}
-	ck_assert_uint_eq(told[EVENT_FAULT_ARMED], 1);
-	ck_assert_uint_eq(told[EVENT_FAULT_UPDATED], 1);
-	ck_assert_uint_eq(told[EVENT_FAULT_LIFTED], 0);
-	snprintf(text, sizeof(text), "%s2ms\nduration = 1h\n", proxy);
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_ARMED], 1);
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_UPDATED], 1);
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_LIFTED], 0);
+	snprintf(text, sizeof(text), "%s2ms\ndelay = 1h\n", proxy);
 	apply(text);
-	ck_assert_uint_eq(told[EVENT_FAULT_UPDATED], 1);
-	ck_assert_uint_eq(told[EVENT_FAULT_LIFTED], 1);
-	ck_assert_uint_eq(told[EVENT_FAULT_ARMED], 2);
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_UPDATED], 1);
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_LIFTED], 1);
+	ck_assert_uint_eq(stage.told[EVENT_FAULT_ARMED], 2);
 }
 END_TEST
 
@@ -407,10 +338,10 @@ START_TEST(a_fault_that_is_over_stays_over)
 	struct fault *f;
 
 	apply(A "[fault f]\ntype=reset\nproxy=*\n");
-	f = engine_find(&relay->engine, "f");
+	f = engine_find(&stage.relay->engine, "f");
 	ck_assert_int_eq(f->state, FAULT_OVER);
 	apply(A B "[fault f]\ntype=reset\nproxy=*\n");
-	ck_assert_ptr_eq(engine_find(&relay->engine, "f"), f);
+	ck_assert_ptr_eq(engine_find(&stage.relay->engine, "f"), f);
 	ck_assert_int_eq(f->state, FAULT_OVER);
 }
 END_TEST
@@ -421,9 +352,9 @@ START_TEST(faults_strike_before_the_first_accept)
 	int fd;
 
 	apply(A "[fault f]\ntype=reset\nproxy=*\nfirst=1\n");
-	f = engine_find(&relay->engine, "f");
-	fd = dial(proxy_bound(find("a")));
-	turns(20);
+	f = engine_find(&stage.relay->engine, "f");
+	fd = stage_dial(proxy_bound(stage_find("a")));
+	stage_turns(20);
 	ck_assert_uint_eq(f->sessions, 1);
 	ck_assert_int_eq(socket_error(fd), ECONNRESET);
 	close(fd);
@@ -438,14 +369,14 @@ START_TEST(a_proxy_changes_its_host)
 
 	snprintf(text, sizeof(text), "%s" A "host=one\n" B "host=two\n", hosts);
 	apply(text);
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_HOLD);
-	ck_assert_int_eq(proxy_door(find("b"))->gate, GATE_OPEN);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_HOLD);
+	ck_assert_int_eq(proxy_door(stage_find("b"))->gate, GATE_OPEN);
 	snprintf(text, sizeof(text), "%s" A "host=two\n" B "host=one\n", hosts);
 	apply(text);
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_OPEN);
-	ck_assert_int_eq(proxy_door(find("b"))->gate, GATE_HOLD);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_OPEN);
+	ck_assert_int_eq(proxy_door(stage_find("b"))->gate, GATE_HOLD);
 	apply(A B);
-	ck_assert_int_eq(proxy_door(find("b"))->gate, GATE_OPEN);
+	ck_assert_int_eq(proxy_door(stage_find("b"))->gate, GATE_OPEN);
 }
 END_TEST
 
@@ -461,8 +392,8 @@ START_TEST(an_address_gets_another_name)
 	apply(text);
 	snprintf(text, sizeof(text), "[proxy b]\nlisten=127.0.0.1:%u\n" ECHO, port);
 	apply(text);
-	ck_assert_ptr_null(find("a"));
-	fd = client_of("b");
+	ck_assert_ptr_null(stage_find("a"));
+	fd = stage_client_of("b");
 	close(fd);
 }
 END_TEST
@@ -483,11 +414,11 @@ START_TEST(two_proxies_swap_their_addresses)
 	    "[fault g]\ntype=hang\nproxy=b\n",
 	    two, one);
 	apply(text);
-	ck_assert_uint_eq(ntohs(proxy_bound(find("a"))->in.sin_port), two);
-	ck_assert_uint_eq(ntohs(proxy_bound(find("b"))->in.sin_port), one);
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_OPEN);
-	ck_assert_int_eq(proxy_door(find("b"))->gate, GATE_HOLD);
-	int fd = client_of("a");
+	ck_assert_uint_eq(ntohs(proxy_bound(stage_find("a"))->in.sin_port), two);
+	ck_assert_uint_eq(ntohs(proxy_bound(stage_find("b"))->in.sin_port), one);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_OPEN);
+	ck_assert_int_eq(proxy_door(stage_find("b"))->gate, GATE_HOLD);
+	int fd = stage_client_of("a");
 
 	close(fd);
 }
@@ -520,13 +451,13 @@ START_TEST(a_made_up_seed_stays)
 	struct config *first = load(A);
 
 	first->settings.seed = 4711;
-	ck_assert(control_apply(&control, first, &errors));
+	ck_assert(control_apply(&stage.control, first, &errors));
 	apply(A B);
-	ck_assert_uint_eq(control.config->settings.seed, 4711);
-	ck_assert_ptr_null(json_object_get(last[EVENT_CONFIG_RELOADED], "needs_restart"));
+	ck_assert_uint_eq(stage.control.config->settings.seed, 4711);
+	ck_assert_ptr_null(json_object_get(stage.last[EVENT_CONFIG_RELOADED], "needs_restart"));
 	apply("[deadpeer]\nseed=5\n" A);
 	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_CONFIG_RELOADED], "needs_restart")),
+	    json_string_value(json_object_get(stage.last[EVENT_CONFIG_RELOADED], "needs_restart")),
 	    "seed");
 }
 END_TEST

@@ -369,6 +369,12 @@ static const struct {
 	    "\"5\"\n" },
 	{ PROXY "[fault f]\nproxy = *\ntype = reset\ntype = reset\n",
 	    ":7: [fault f] type: expected once in a section\n" },
+	/* lists in several lines */
+	{ PROXY "[fault f]\ntype = reset\nproxy = p\nproxy = p\n",
+	    ":6: [fault f] proxy: expected each name once (p is there twice), got \"p\"\n" },
+	{ PROXY "[fault f]\ntype = reset\nproxy = p\nproxy = q\n",
+	    ":6: [fault f] proxy: expected the name of a proxy, got \"q\" (did you mean "
+	    "\"p\"?)\n" },
 	/* values */
 	{ PROXY "connect_timeout = 5\n", ":4: [proxy p] connect_timeout: expected a duration with "
 					 "a unit, such as 250ms, 5s or 2m, got "

@@ -31,7 +31,7 @@ static const struct command *find(const char *text, int *words)
 	struct line l;
 
 	split(&l, text);
-	return command_find(l.argc, l.argv, words);
+	return command_find(commands, l.argc, l.argv, words);
 }
 
 /* Parses a whole line; the exit code. */
@@ -41,7 +41,7 @@ static int parse(struct ctl *c, struct line *l, const char *text)
 	int words;
 
 	split(l, text);
-	command = command_find(l->argc, l->argv, &words);
+	command = command_find(commands, l->argc, l->argv, &words);
 	ck_assert_msg(command && !command->main, "%s", text);
 	return ctl_parse(c, command, l->argc - words + 1, l->argv + words - 1);
 }
@@ -181,6 +181,8 @@ START_TEST(bodies)
 	} rows[] = {
 		{ "fault add p hang delay=5s",
 		    "{\"delay\":\"5s\",\"proxy\":\"p\",\"type\":\"hang\"}" },
+		{ "fault add p hang --at T delay=5s",
+		    "{\"at\":\"T\",\"delay\":\"5s\",\"proxy\":\"p\",\"type\":\"hang\"}" },
 		{ "fault add --host h hang", "{\"host\":\"h\",\"type\":\"hang\"}" },
 		{ "fault add p hang a=b=c", "{\"a\":\"b=c\",\"proxy\":\"p\",\"type\":\"hang\"}" },
 		{ "fault add p hang type=x", NULL },
@@ -188,7 +190,8 @@ START_TEST(bodies)
 		{ "fault add p", NULL },
 		{ "heal --all", "{}" },
 		{ "heal p", "{\"proxy\":\"p\"}" },
-		{ "heal", NULL },
+		{ "heal", "{}" },
+		{ "heal p --all", NULL },
 		{ "enable p", "{\"enabled\":true}" },
 		{ "partition a,b c --for 5s",
 		    "{\"a\":[\"a\",\"b\"],\"b\":[\"c\"],\"duration\":\"5s\"}" },

@@ -4,7 +4,7 @@
  * directory, from which make runs this.
  */
 #include "faults/catalogue.h"
-#include "model/conf.h"
+#include "model/scenario.h"
 #include "model/timeline.h"
 #include "scratch.h"
 #include <check.h>
@@ -16,6 +16,7 @@ Suite *docs_suite(void);
 #define INI  "config/deadpeer.ini"
 #define MAN1 "man/deadpeer.1"
 #define MAN5 "man/deadpeer.ini.5"
+#define PLAY "man/deadpeer-scenario.5"
 
 /* ---- config/deadpeer.ini ---- */
 
@@ -218,6 +219,34 @@ START_TEST(manual_explains_every_key)
 }
 END_TEST
 
+START_TEST(manual_explains_every_key_of_a_scenario)
+{
+	static const struct {
+		const char *section, *stop;
+		const struct field *table;
+	} sections[] = {
+		{ "\n.Sh [scenario", "\n.Sh ", scenario_fields },
+		{ "\n.Sh [client]", "\n.Sh ", client_fields },
+		{ "\n.Sh [at", "\n.Ss ", step_fields }, /* [after EVENT] stands there, too */
+		{ "\n.Sh [after", "\n.Ss ", wait_fields },
+		{ "\n.Ss Actions", "\n.Ss ", action_fields },
+		{ "\n.Ss What it is", "\n.Ss ", expect_scope_fields },
+		{ "\n.Ss Expectations", "\n.Sh ", expect_rows },
+	};
+	char *text = scratch_read(PLAY, NULL);
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+		for (const struct field *f = sections[i].table; f->key; f++)
+			ck_assert_msg(man_find(text, sections[i].section, sections[i].stop,
+					  ".It Cm", f->key) != NULL,
+			    PLAY ": no \".It Cm %s\" in %s", f->key, sections[i].section + 1);
+	for (const struct wait_row *w = wait_rows; w->name; w++)
+		ck_assert_msg(man_find(text, "\n.Ss Events", "\n.Sh ", ".It Cm", w->name) != NULL,
+		    PLAY ": no \".It Cm %s\" in Events", w->name);
+	free(text);
+}
+END_TEST
+
 /* What all types that shape bytes have is explained once, before the first of them. */
 static bool explained_for_all(const char *text, const char *item, const char *key)
 {
@@ -296,6 +325,7 @@ Suite *docs_suite(void)
 	suite_add_tcase(s, t);
 	t = tcase_create("manual");
 	tcase_add_test(t, manual_explains_every_key);
+	tcase_add_test(t, manual_explains_every_key_of_a_scenario);
 	tcase_add_test(t, manual_explains_every_type);
 	tcase_add_test(t, manual_lists_every_preset);
 	tcase_add_test(t, manual_explains_every_event);

@@ -9,8 +9,8 @@
 #include "kernel/socket.h"
 #include "relay/proxy.h"
 #include "scratch.h"
+#include "stage.h"
 #include <check.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,23 +19,7 @@
 
 Suite *edit_suite(void);
 
-#define ROUNDS 20000
-
-static struct wire wire;
-static struct timeline timeline;
-static struct relay *relay;
-static struct control control;
-static json_t *last[EVENT_COUNT];
-static unsigned told[EVENT_COUNT];
 static struct edit e;
-
-static void watch(void *arg, enum event_id id, int64_t mono_ns, const json_t *fields)
-{
-	(void)arg, (void)mono_ns;
-	json_decref(last[id]);
-	last[id] = json_deep_copy(fields);
-	told[id]++;
-}
 
 static void apply(const char *text)
 {
@@ -43,8 +27,8 @@ static void apply(const char *text)
 	struct config *c =
 	    conf_load(scratch_write("c.ini", text, strlen(text)), catalogue_types, &errors);
 
-	ck_assert_msg(
-	    c && control_apply(&control, c, &errors), "%s", errors.count ? errors.message[0] : "?");
+	ck_assert_msg(c && control_apply(&stage.control, c, &errors), "%s",
+	    errors.count ? errors.message[0] : "?");
 	conf_errors_free(&errors);
 }
 
@@ -54,65 +38,9 @@ static void apply(const char *text)
 
 static void setup(void)
 {
-	struct config *plain = config_new();
-	const char *err;
-
-	memset(&wire, 0, sizeof(wire));
-	memset(last, 0, sizeof(last));
-	memset(told, 0, sizeof(told));
-	timeline = (struct timeline){ .watch = watch };
-	relay = relay_new(&timeline, &wire, &plain->settings, &err);
-	config_free(plain);
-	control = (struct control){ .relay = relay, .timeline = &timeline };
+	stage_open();
 	e = (struct edit){ .who = "127.0.0.1:5", .what = "test" };
 	apply(A B);
-}
-
-static void teardown(void)
-{
-	relay_free(relay);
-	control_free(&control);
-	for (int i = 0; i < EVENT_COUNT; i++)
-		json_decref(last[i]);
-}
-
-static struct proxy *find(const char *name)
-{
-	return relay_find_proxy(relay, name);
-}
-
-static int dial(const union sockaddr_any *sa)
-{
-	bool in_progress;
-	int fd;
-
-	if (socket_connect(&sa->sa, sizeof(struct sockaddr_in), &fd, &in_progress))
-		return -1;
-	return fd;
-}
-
-static bool echoes(int fd)
-{
-	char c = 'x';
-
-	if (send(fd, &c, 1, MSG_NOSIGNAL) != 1)
-		return false;
-	for (int i = 0; recv(fd, &c, 1, MSG_DONTWAIT) != 1; i++) {
-		if (errno != EAGAIN || i == ROUNDS)
-			return false;
-		event_base_loop(relay->base, EVLOOP_NONBLOCK);
-	}
-	return true;
-}
-
-static int client_of(const char *name)
-{
-	int fd = dial(proxy_bound(find(name)));
-
-	for (int i = 0; i < 20; i++)
-		event_base_loop(relay->base, EVLOOP_NONBLOCK);
-	ck_assert(echoes(fd));
-	return fd;
 }
 
 /* --- changes --- */
@@ -126,7 +54,7 @@ static bool change_enabled(struct edit *edit, struct config *draft, void *arg)
 
 static void enable(bool yes)
 {
-	ck_assert_msg(control_edit(&control, &e, change_enabled, &yes), "%s", e.message);
+	ck_assert_msg(control_edit(&stage.control, &e, change_enabled, &yes), "%s", e.message);
 }
 
 static bool add_proxy(struct edit *edit, struct config *draft, void *arg)
@@ -166,89 +94,89 @@ static bool say_no(struct edit *edit, struct config *draft, void *arg)
 START_TEST(an_edit_is_told_with_who_and_what)
 {
 	e.proxy = "new";
-	ck_assert(control_edit(&control, &e, add_proxy, (void *)(uintptr_t) "127.0.0.1:0"));
+	ck_assert(control_edit(&stage.control, &e, add_proxy, (void *)(uintptr_t) "127.0.0.1:0"));
 	ck_assert_int_eq(e.kind, EDIT_DONE);
-	ck_assert_uint_eq(control.config->n_proxies, 3);
-	ck_assert_uint_eq(told[EVENT_API_CHANGED], 1);
-	ck_assert_uint_eq(told[EVENT_CONFIG_RELOADED], 0);
+	ck_assert_uint_eq(stage.control.config->n_proxies, 3);
+	ck_assert_uint_eq(stage.told[EVENT_API_CHANGED], 1);
+	ck_assert_uint_eq(stage.told[EVENT_CONFIG_RELOADED], 0);
+	ck_assert_str_eq(json_string_value(json_object_get(stage.last[EVENT_API_CHANGED], "who")),
+	    "127.0.0.1:5");
 	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_API_CHANGED], "who")), "127.0.0.1:5");
-	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_API_CHANGED], "proxy")), "new");
-	close(client_of("new"));
+	    json_string_value(json_object_get(stage.last[EVENT_API_CHANGED], "proxy")), "new");
+	close(stage_client_of("new"));
 }
 END_TEST
 
 START_TEST(what_fails_changes_nothing)
 {
-	const struct config *before = control.config;
-	int fd = client_of("a");
+	const struct config *before = stage.control.config;
+	int fd = stage_client_of("a");
 	char text[64];
 
-	ck_assert(!control_edit(&control, &e, say_no, NULL));
+	ck_assert(!control_edit(&stage.control, &e, say_no, NULL));
 	ck_assert_int_eq(e.kind, EDIT_BAD);
 	ck_assert_str_eq(e.message, "no: 5");
-	proxy_listen_text(find("a"), text, sizeof(text));
-	ck_assert(!control_edit(&control, &e, add_proxy, text));
+	proxy_listen_text(stage_find("a"), text, sizeof(text));
+	ck_assert(!control_edit(&stage.control, &e, add_proxy, text));
 	ck_assert_int_eq(e.kind, EDIT_LISTEN);
 	ck_assert_int_eq(e.error, EADDRINUSE);
 	ck_assert_str_eq(e.listen, text);
-	ck_assert(!control_edit(&control, &e, add_proxy, (void *)(uintptr_t) "192.0.2.1:0"));
+	ck_assert(!control_edit(&stage.control, &e, add_proxy, (void *)(uintptr_t) "192.0.2.1:0"));
 	ck_assert_int_eq(e.error, EADDRNOTAVAIL);
-	ck_assert(
-	    !control_edit(&control, &e, add_proxy, (void *)(uintptr_t) "no.such.name.invalid:0"));
+	ck_assert(!control_edit(
+	    &stage.control, &e, add_proxy, (void *)(uintptr_t) "no.such.name.invalid:0"));
 	ck_assert_int_eq(e.error, ENOENT);
-	ck_assert(!control_edit(&control, &e, redirect, (void *)(uintptr_t) "127.0.0.1:0"));
+	ck_assert(!control_edit(&stage.control, &e, redirect, (void *)(uintptr_t) "127.0.0.1:0"));
 	ck_assert_int_eq(e.kind, EDIT_BAD);
-	ck_assert_ptr_eq(control.config, before);
-	ck_assert_uint_eq(told[EVENT_API_CHANGED], 0);
-	ck_assert(echoes(fd));
+	ck_assert_ptr_eq(stage.control.config, before);
+	ck_assert_uint_eq(stage.told[EVENT_API_CHANGED], 0);
+	ck_assert(stage_echoes(fd));
 	close(fd);
 }
 END_TEST
 
 START_TEST(names_are_taken_once)
 {
-	ck_assert(control_edit(&control, &e, add_noop, (void *)(uintptr_t) "x"));
-	ck_assert_str_eq(control.config->faults[0]->name, "a/x");
-	ck_assert_str_eq(draft_toxic_name(control.config->faults[0]), "x");
-	ck_assert(!control_edit(&control, &e, add_noop, (void *)(uintptr_t) "x"));
+	ck_assert(control_edit(&stage.control, &e, add_noop, (void *)(uintptr_t) "x"));
+	ck_assert_str_eq(stage.control.config->faults[0]->name, "a/x");
+	ck_assert_str_eq(draft_toxic_name(stage.control.config->faults[0]), "x");
+	ck_assert(!control_edit(&stage.control, &e, add_noop, (void *)(uintptr_t) "x"));
 	ck_assert_int_eq(e.kind, EDIT_EXISTS);
-	ck_assert(!control_edit(&control, &e, add_noop, (void *)(uintptr_t) ""));
+	ck_assert(!control_edit(&stage.control, &e, add_noop, (void *)(uintptr_t) ""));
 	ck_assert_int_eq(e.kind, EDIT_BAD);
-	ck_assert(!control_edit(&control, &e, add_noop, (void *)(uintptr_t) "a\nb"));
+	ck_assert(!control_edit(&stage.control, &e, add_noop, (void *)(uintptr_t) "a\nb"));
 	ck_assert_int_eq(e.kind, EDIT_BAD);
-	ck_assert(control_edit(&control, &e, add_noop, (void *)(uintptr_t) "a/b \xc3\xa4"));
-	ck_assert_uint_eq(control.config->n_faults, 2);
+	ck_assert(control_edit(&stage.control, &e, add_noop, (void *)(uintptr_t) "a/b \xc3\xa4"));
+	ck_assert_uint_eq(stage.control.config->n_faults, 2);
 }
 END_TEST
 
 /* Out and in again on the same port, though the kernel had chosen it. */
 START_TEST(disabled_is_gone_and_comes_back_where_it_was)
 {
-	union sockaddr_any bound = *proxy_bound(find("a"));
-	int fd = client_of("a"), other = client_of("b"), again;
-	struct proxy *a = find("a");
+	union sockaddr_any bound = *proxy_bound(stage_find("a"));
+	int fd = stage_client_of("a"), other = stage_client_of("b"), again;
+	struct proxy *a = stage_find("a");
 	char c, before[64], after[64];
 
 	proxy_listen_text(a, before, sizeof(before));
 	enable(false);
 	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 0);
 	close(fd);
-	again = dial(&bound);
+	again = stage_dial(&bound);
 	ck_assert(again < 0 || socket_error(again) == ECONNREFUSED);
 	if (again >= 0)
 		close(again);
 	ck_assert_str_eq(
-	    json_string_value(json_object_get(last[EVENT_PROXY_DOWN], "reason")), "disabled");
+	    json_string_value(json_object_get(stage.last[EVENT_PROXY_DOWN], "reason")), "disabled");
 	enable(false);
-	ck_assert_uint_eq(told[EVENT_PROXY_DOWN], 1);
+	ck_assert_uint_eq(stage.told[EVENT_PROXY_DOWN], 1);
 	enable(true);
-	ck_assert_ptr_eq(find("a"), a);
+	ck_assert_ptr_eq(stage_find("a"), a);
 	ck_assert_str_eq(proxy_listen_text(a, after, sizeof(after)), before);
-	fd = client_of("a");
+	fd = stage_client_of("a");
 	close(fd);
-	ck_assert(echoes(other));
+	ck_assert(stage_echoes(other));
 	close(other);
 }
 END_TEST
@@ -261,18 +189,18 @@ START_TEST(enabling_can_fail)
 	char text[64];
 	int fd;
 
-	proxy_listen_text(find("a"), text, sizeof(text));
+	proxy_listen_text(stage_find("a"), text, sizeof(text));
 	enable(false);
 	addr_parse(text, &thief);
 	fd = socket_listen(&thief, 5, &bound);
 	ck_assert_int_ge(fd, 0);
-	ck_assert(!control_edit(&control, &e, change_enabled, &(bool){ true }));
+	ck_assert(!control_edit(&stage.control, &e, change_enabled, &(bool){ true }));
 	ck_assert_int_eq(e.kind, EDIT_LISTEN);
 	ck_assert_int_eq(e.error, EADDRINUSE);
-	ck_assert(!config_find_proxy(control.config, "a")->enabled);
+	ck_assert(!config_find_proxy(stage.control.config, "a")->enabled);
 	close(fd);
 	enable(true);
-	close(client_of("a"));
+	close(stage_client_of("a"));
 }
 END_TEST
 
@@ -280,30 +208,48 @@ END_TEST
 START_TEST(faults_outlive_a_disabled_proxy)
 {
 	apply(A "[fault f]\ntype=refuse\nproxy=a\n");
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_REFUSE);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_REFUSE);
 	enable(false);
 	enable(true);
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_REFUSE);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_REFUSE);
 	apply(A);
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_OPEN);
-	close(client_of("a"));
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_OPEN);
+	close(stage_client_of("a"));
 	enable(false);
 	apply("[proxy a]\nlisten=127.0.0.1:0\nenabled=no\n" ECHO "[fault f]\ntype=hang\nproxy=a\n");
 	apply(A "[fault f]\ntype=hang\nproxy=a\n");
-	ck_assert_int_eq(proxy_door(find("a"))->gate, GATE_HOLD);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_HOLD);
 }
 END_TEST
 
 START_TEST(a_new_upstream_ends_the_sessions)
 {
-	int fd = client_of("a"), other = client_of("b");
+	int fd = stage_client_of("a"), other = stage_client_of("b");
 	char c;
 
-	ck_assert(control_edit(&control, &e, redirect, (void *)(uintptr_t) "builtin:discard"));
+	ck_assert(
+	    control_edit(&stage.control, &e, redirect, (void *)(uintptr_t) "builtin:discard"));
 	ck_assert_int_eq(recv(fd, &c, 1, MSG_DONTWAIT), 0);
-	ck_assert(echoes(other));
+	ck_assert(stage_echoes(other));
 	close(fd);
 	close(other);
+}
+END_TEST
+
+/* Nobody else is there whose event would let the next one in. */
+START_TEST(a_new_upstream_makes_room)
+{
+	int fd;
+
+	apply(A B "[fault f]\ntype=max_connections\nlimit=1\nproxy=a\n");
+	fd = stage_client_of("a");
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_REFUSE);
+	ck_assert(
+	    control_edit(&stage.control, &e, redirect, (void *)(uintptr_t) "builtin:discard"));
+	for (int i = 0; i < 20000 && proxy_door(stage_find("a"))->gate != GATE_OPEN; i++)
+		stage_turns(1);
+	ck_assert_int_eq(proxy_door(stage_find("a"))->gate, GATE_OPEN);
+	close(fd);
 }
 END_TEST
 
@@ -344,12 +290,12 @@ START_TEST(faults_of_several_proxies_lose_one)
 	const struct fault_spec *f;
 
 	apply_scope(_i);
-	ck_assert_msg(
-	    control_edit(&control, &e, remove_from_a, (void *)(uintptr_t) "f"), "%s", e.message);
-	f = config_find_fault(control.config, "f");
+	ck_assert_msg(control_edit(&stage.control, &e, remove_from_a, (void *)(uintptr_t) "f"),
+	    "%s", e.message);
+	f = config_find_fault(stage.control.config, "f");
 	ck_assert_int_eq(f != NULL, scopes[_i].survives);
-	ck_assert(!f || !fault_spec_covers(f, config_find_proxy(control.config, "a")));
-	ck_assert(!control_edit(&control, &e, remove_from_a, (void *)(uintptr_t) "f"));
+	ck_assert(!f || !fault_spec_covers(f, config_find_proxy(stage.control.config, "a")));
+	ck_assert(!control_edit(&stage.control, &e, remove_from_a, (void *)(uintptr_t) "f"));
 	ck_assert_int_eq(e.kind, EDIT_NOT_FOUND);
 }
 END_TEST
@@ -357,9 +303,9 @@ END_TEST
 START_TEST(faults_of_a_proxy_that_goes)
 {
 	apply_scope(_i);
-	ck_assert_msg(control_edit(&control, &e, remove_a, NULL), "%s", e.message);
-	ck_assert_int_eq(config_find_fault(control.config, "f") != NULL, scopes[_i].survives);
-	ck_assert_ptr_null(find("a"));
+	ck_assert_msg(control_edit(&stage.control, &e, remove_a, NULL), "%s", e.message);
+	ck_assert_int_eq(config_find_fault(stage.control.config, "f") != NULL, scopes[_i].survives);
+	ck_assert_ptr_null(stage_find("a"));
 }
 END_TEST
 
@@ -406,7 +352,7 @@ START_TEST(edits_are_cheap)
 	began = mono_now_ns();
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "t%d", i);
-		ck_assert(control_edit(&control, &e, add_noop, name));
+		ck_assert(control_edit(&stage.control, &e, add_noop, name));
 	}
 	ck_assert_int_lt((mono_now_ns() - began) / 100, 50 * NS_PER_MS);
 }
@@ -433,7 +379,7 @@ Suite *edit_suite(void)
 	TCase *t = tcase_create("edits");
 
 	tcase_add_unchecked_fixture(t, scratch_make, scratch_remove);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, stage_close);
 	tcase_add_test(t, an_edit_is_told_with_who_and_what);
 	tcase_add_test(t, what_fails_changes_nothing);
 	tcase_add_test(t, names_are_taken_once);
@@ -441,6 +387,7 @@ Suite *edit_suite(void)
 	tcase_add_test(t, enabling_can_fail);
 	tcase_add_test(t, faults_outlive_a_disabled_proxy);
 	tcase_add_test(t, a_new_upstream_ends_the_sessions);
+	tcase_add_test(t, a_new_upstream_makes_room);
 	tcase_add_loop_test(
 	    t, faults_of_several_proxies_lose_one, 0, sizeof(scopes) / sizeof(*scopes));
 	tcase_add_loop_test(t, faults_of_a_proxy_that_goes, 0, sizeof(scopes) / sizeof(*scopes));

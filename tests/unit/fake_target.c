@@ -197,6 +197,20 @@ static void shaped(struct target *t, enum flow flow)
 	take(fake_of(t), flow);
 }
 
+static void look(struct target *t, int64_t struck_ns)
+{
+	struct fake_target *f = fake_of(t);
+
+	note(f->world, "%d look", (int)t->id);
+	ck_assert_int_le(struck_ns, f->world->now_ns);
+}
+
+static void struck(struct target *t, const char *fault, enum side side)
+{
+	note(((struct fake_target *)t)->world, "%d struck=%s/%s", (int)t->id, fault,
+	    side_names[side]);
+}
+
 bool fake_send(struct fake_target *f, enum flow flow, const char *text)
 {
 	struct stream *s = f->target.streams[flow];
@@ -247,6 +261,8 @@ static const struct target_ops target_ops = {
 	.active_ns = active_ns,
 	.bytes = bytes,
 	.shaped = shaped,
+	.look = look,
+	.struck = struck,
 	.dial = dial,
 };
 

@@ -1,8 +1,7 @@
 #include "base/distribution.h"
 #include "base/mono.h"
 #include "base/rng.h"
-#include "fake_target.h"
-#include "faults/stream.h"
+#include "shape_rig.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,16 +9,16 @@
 
 Suite *latency_suite(void);
 
-#define SAMPLES 100000
+#define SAMPLES 1000000
 
 struct moments {
-	double mean, sd, least, most;
+	double mean, sd, kurtosis, least, most;
 };
 
 static struct moments measure(enum distribution d, double correlation, double *lag1)
 {
 	struct moments m = { .least = 1e9, .most = -1e9 };
-	double sum = 0, squares = 0, products = 0, before = 0, g = 0;
+	double sum = 0, squares = 0, cubes = 0, fourths = 0, products = 0, before = 0, g = 0;
 
 	for (uint64_t n = 0; n < SAMPLES; n++) {
 		double fresh =
@@ -29,6 +28,8 @@ static struct moments measure(enum distribution d, double correlation, double *l
 		double x = distribution_shape(d, g);
 		sum += x;
 		squares += x * x;
+		cubes += x * x * x;
+		fourths += x * x * x * x;
 		products += x * before;
 		before = x;
 		m.least = x < m.least ? x : m.least;
@@ -36,17 +37,19 @@ static struct moments measure(enum distribution d, double correlation, double *l
 	}
 	m.mean = sum / SAMPLES;
 	m.sd = sqrt(squares / SAMPLES - m.mean * m.mean);
+	m.kurtosis = (fourths - 4 * m.mean * cubes + 6 * m.mean * m.mean * squares) / SAMPLES;
+	m.kurtosis = (m.kurtosis - 3 * pow(m.mean, 4)) / pow(m.sd, 4);
 	*lag1 = (products / SAMPLES - m.mean * m.mean) / (m.sd * m.sd);
 	return m;
 }
 
 static const struct {
 	enum distribution d;
-	double sd, least, most;
+	double sd, kurtosis, least, most;
 } shapes[] = {
-	{ DISTRIBUTION_UNIFORM, 0.57735, -1, 1 },
-	{ DISTRIBUTION_NORMAL, 1, -6, 6 },
-	{ DISTRIBUTION_PARETO, 1, -0.7, 12.2 },
+	{ DISTRIBUTION_UNIFORM, 0.57735, 1.8, -1, 1 },
+	{ DISTRIBUTION_NORMAL, 1, 3, -6, 6 },
+	{ DISTRIBUTION_PARETO, 1, 5.356, -0.96692, 4 },
 };
 
 START_TEST(shape_has_its_moments)
@@ -54,10 +57,11 @@ START_TEST(shape_has_its_moments)
 	static const double correlations[] = { 0, 0.5, 0.9 };
 	double correlation = correlations[_i / 3], lag1;
 	struct moments m = measure(shapes[_i % 3].d, correlation, &lag1);
-	double slack = 0.02 / sqrt(1 - correlation);
+	double slack = 0.003 / sqrt(1 - correlation);
 
 	ck_assert_double_eq_tol(m.mean, 0, slack);
 	ck_assert_double_eq_tol(m.sd, shapes[_i % 3].sd, slack);
+	ck_assert_double_eq_tol(m.kurtosis, shapes[_i % 3].kurtosis, 20 * slack);
 	ck_assert_double_ge(m.least, shapes[_i % 3].least);
 	ck_assert_double_le(m.most, shapes[_i % 3].most);
 	if (shapes[_i % 3].d == DISTRIBUTION_NORMAL)
@@ -66,24 +70,6 @@ START_TEST(shape_has_its_moments)
 		ck_assert_double_gt(lag1, correlation / 2);
 }
 END_TEST
-
-static struct fake_world *w;
-static struct fake_target *t;
-
-static void setup(void)
-{
-	struct fake_door *door;
-
-	w = fake_world_new();
-	door = fake_door(w, "a", NULL);
-	fake_door_add(door);
-	t = fake_open(door, "10.0.0.1");
-}
-
-static void teardown(void)
-{
-	fake_world_free(w);
-}
 
 START_TEST(own_arrival_counts)
 {
@@ -137,12 +123,10 @@ START_TEST(seed_repeats_it)
 
 	fake_arm(w, "latency latency=50ms jitter=20ms distribution=normal");
 	run_jitter(first, sizeof(first));
-	teardown();
-	setup();
+	shape_again();
 	fake_arm(w, "latency latency=50ms jitter=20ms distribution=normal");
 	run_jitter(second, sizeof(second));
-	teardown();
-	setup();
+	shape_again();
 	w->engine.seed = 43;
 	fake_arm(w, "latency latency=50ms jitter=20ms distribution=normal");
 	run_jitter(third, sizeof(third));
@@ -171,7 +155,7 @@ Suite *latency_suite(void)
 	tcase_add_loop_test(c, shape_has_its_moments, 0, 9);
 	suite_add_tcase(s, c);
 	c = tcase_create("fault");
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, shape_setup, shape_teardown);
 	tcase_add_test(c, own_arrival_counts);
 	tcase_add_test(c, jitter_keeps_the_order);
 	tcase_add_test(c, seed_repeats_it);

@@ -31,18 +31,24 @@
 	X(engine) \
 	X(cap) \
 	X(tell) \
+	X(strike) \
 	X(icmp) \
+	X(sniff) \
 	X(reject) \
 	X(walk) \
 	X(stream) \
 	X(latency) \
 	X(bandwidth) \
+	X(slicer) \
+	X(limit) \
+	X(fin_race) \
 	X(shapes) \
 	X(runs) \
 	X(sieve) \
 	X(flap) \
 	X(gates) \
 	X(flow) \
+	X(witness) \
 	X(command) \
 	X(edit) \
 	X(route) \
@@ -56,7 +62,15 @@
 	X(predict) \
 	X(ctl) \
 	X(top) \
-	X(sockdiag)
+	X(sockdiag) \
+	X(journal_read) \
+	X(facts) \
+	X(verdict) \
+	X(scenario) \
+	X(journal) \
+	X(await) \
+	X(player) \
+	X(report)
 
 /* clang-format on */
 

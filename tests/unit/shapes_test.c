@@ -1,604 +1,14 @@
-/* The faults that shape bytes, beyond those with a suite of their own: pieces and times. */
+/* Portions and damage; then all that shape bytes, together and with any value. */
 #include "base/mono.h"
-#include "fake_target.h"
 #include "faults/catalogue.h"
-#include "faults/stream.h"
-#include <check.h>
+#include "shape_rig.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 Suite *shapes_suite(void);
 
-static struct fake_world *w;
-static struct fake_door *door;
-static struct fake_target *t;
-
-static void setup(void)
-{
-	w = fake_world_new();
-	door = fake_door(w, "a", NULL);
-	fake_door_add(door);
-	t = fake_open(door, "10.0.0.1");
-}
-
-static void teardown(void)
-{
-	uint64_t kept;
-
-	while (!TAILQ_EMPTY(&door->door.targets))
-		fake_close((struct fake_target *)TAILQ_FIRST(&door->door.targets));
-	kept = w->engine.buffered;
-	fake_world_free(w);
-	ck_assert_uint_eq(kept, 0);
-}
-
-static void again(void)
-{
-	teardown();
-	setup();
-}
-
-#define GOT(flow, text)  ck_assert_str_eq(fake_got(t, FLOW_##flow), text)
-#define SEND(flow, text) ck_assert(fake_send(t, FLOW_##flow, text))
-#define CALLS(text)      ck_assert_str_eq(fake_calls(w), text)
-
-static bool update(struct fault *f, const char *text)
-{
-	struct fault_spec *s = (struct fault_spec *)fake_spec(w, text);
-
-	free(s->name);
-	s->name = strdup(f->spec->name);
-	return engine_update(&w->engine, f, s, w->now_ns);
-}
-
-/* ---- slicer ---- */
-
-START_TEST(slicer_halves)
-{
-	fake_arm(w, "slicer average_size=2");
-	SEND(DOWNSTREAM, "abcdefghij");
-	SEND(DOWNSTREAM, "kl");
-	SEND(DOWNSTREAM, NULL);
-	GOT(DOWNSTREAM, "0.000:ab 0.000:c 0.000:de 0.000:fg 0.000:h 0.000:ij 0.000:kl 0.000:FIN");
-}
-END_TEST
-
-START_TEST(slicer_leaves_what_is_within_the_variation)
-{
-	fake_arm(w, "slicer average_size=4 size_variation=4");
-	SEND(DOWNSTREAM, "abcdefgh");
-	GOT(DOWNSTREAM, "0.000:abcdefgh");
-	SEND(DOWNSTREAM, "abcdefghi");
-	ck_assert_ptr_nonnull(strchr(fake_got(t, FLOW_DOWNSTREAM), ' '));
-}
-END_TEST
-
-START_TEST(slicer_pauses_after_each_piece)
-{
-	fake_arm(w, "slicer average_size=2 pause=10ms");
-	SEND(DOWNSTREAM, "abcd");
-	SEND(DOWNSTREAM, NULL);
-	fake_until(w, 1);
-	GOT(DOWNSTREAM, "0.000:ab 0.010:cd 0.020:FIN");
-}
-END_TEST
-
-/* No size may crash it or keep it from ending; 0 cuts nothing. */
-START_TEST(slicer_takes_any_size)
-{
-	static const char *const sizes[] = { "0", "1", "2", "7", "1000", "1MiB" };
-	char text[2001], arm[96], *got;
-	size_t len = 0;
-
-	for (int i = 0; i < 2000; i++)
-		text[i] = (char)('a' + i % 26);
-	text[2000] = 0;
-	snprintf(arm, sizeof(arm), "slicer average_size=%s size_variation=%s", sizes[_i / 6],
-	    sizes[_i % 6]);
-	fake_arm(w, arm);
-	SEND(DOWNSTREAM, text);
-	fake_until(w, 1);
-	got = (char *)fake_got(t, FLOW_DOWNSTREAM);
-	for (char *word = strtok(got, " "); word; word = strtok(NULL, " ")) {
-		size_t n = strlen(word + 6);
-
-		ck_assert_int_eq(strncmp(word + 6, text + len, n), 0);
-		ck_assert_uint_le(n, _i < 6 ? 2000 : 2001u * (_i / 6 > 3 || _i % 6 > 3) + 2000);
-		len += n;
-	}
-	ck_assert_uint_eq(len, 2000);
-}
-END_TEST
-
-static void slice(char *out, size_t size, unsigned seed)
-{
-	char text[401];
-
-	memset(text, 'x', 400);
-	text[400] = 0;
-	w->engine.seed = seed;
-	fake_arm(w, "slicer average_size=20 size_variation=10");
-	SEND(DOWNSTREAM, text);
-	snprintf(out, size, "%s", fake_got(t, FLOW_DOWNSTREAM));
-}
-
-START_TEST(slicer_repeats_by_seed_within_its_bounds)
-{
-	char first[2048], second[2048], third[2048];
-	size_t least = 400, most = 0;
-
-	slice(first, sizeof(first), 7);
-	again();
-	slice(second, sizeof(second), 7);
-	again();
-	slice(third, sizeof(third), 8);
-	ck_assert_str_eq(first, second);
-	ck_assert_str_ne(first, third);
-	for (char *word = strtok(first, " "); word; word = strtok(NULL, " ")) {
-		size_t n = strlen(word + 6);
-
-		least = n < least ? n : least;
-		most = n > most ? n : most;
-	}
-	ck_assert_uint_le(most, 30);
-	ck_assert_uint_lt(least, most);
-}
-END_TEST
-
-START_TEST(slicer_takes_turns)
-{
-	char text[1001];
-
-	memset(text, 'x', 1000);
-	text[1000] = 0;
-	fake_arm(w, "slicer average_size=1");
-	SEND(DOWNSTREAM, text);
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 256);
-	fake_until(w, 0.001);
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 1000);
-}
-END_TEST
-
-START_TEST(slicer_keeps_to_the_buffer)
-{
-	char text[3001];
-
-	memset(text, 'x', 3000);
-	text[3000] = 0;
-	w->engine.buffer_bytes = 4096;
-	t->blocked = true;
-	fake_arm(w, "slicer average_size=1");
-	SEND(DOWNSTREAM, text);
-	fake_until(w, 1);
-	ck_assert_uint_lt(w->engine.buffered, 4096 + 3000 + 200);
-	t->blocked = false;
-	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
-	ck_assert_uint_lt(t->bytes[FLOW_DOWNSTREAM], 200);
-	engine_tick(&w->engine, w->now_ns + 1); /* others want their turn */
-	ck_assert_uint_lt(t->bytes[FLOW_DOWNSTREAM], 400);
-	for (int i = 0; i < 40; i++) {
-		fake_until(w, 1 + 0.01 * i);
-		*t->got[FLOW_DOWNSTREAM] = 0;
-	}
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
-}
-END_TEST
-
-/* What waits to be cut is no reason not to deliver what was. */
-START_TEST(slicers_do_not_wait_for_each_other)
-{
-	char text[3901];
-
-	memset(text, 'x', 3900);
-	text[3900] = 0;
-	w->engine.buffer_bytes = 4096;
-	fake_arm(w, "slicer average_size=1");
-	fake_arm(w, "slicer average_size=1");
-	SEND(DOWNSTREAM, text);
-	for (int i = 0; i < 200; i++) {
-		fake_until(w, 0.01 * i);
-		*t->got[FLOW_DOWNSTREAM] = 0;
-	}
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3900);
-}
-END_TEST
-
-/* Whoever cuts small pieces: a sink that takes none may not cost more than twice the buffer, and no
- * timer while it does. */
-static const char *const cutters[] = { "slicer average_size=1", "bandwidth rate=1KB/s",
-	"slow_drip size=1 interval=1ms", "stall bytes=1 pause=1ms" };
-
-START_TEST(pieces_keep_to_the_buffer)
-{
-	char text[3001];
-
-	memset(text, 'x', 3000);
-	text[3000] = 0;
-	w->engine.buffer_bytes = 4096;
-	t->blocked = true;
-	fake_arm(w, cutters[_i]);
-	SEND(DOWNSTREAM, text);
-	for (int i = 0; i < 100; i++)
-		fake_until(w, 0.1 * i);
-	ck_assert_uint_lt(w->engine.buffered, 2 * 4096);
-	ck_assert_int_eq(engine_deadline(&w->engine), INT64_MAX);
-	t->blocked = false;
-	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
-	for (int i = 100; i < 200; i++) {
-		fake_until(w, 0.1 * i);
-		*t->got[FLOW_DOWNSTREAM] = 0;
-	}
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
-}
-END_TEST
-
-/* Many streams share buffer_total: each may keep one piece above it. */
-START_TEST(pieces_keep_to_the_common_limit)
-{
-	char text[3001];
-
-	memset(text, 'x', 3000);
-	text[3000] = 0;
-	w->engine.buffer_total = 1;
-	t->blocked = true;
-	fake_arm(w, cutters[_i]);
-	SEND(DOWNSTREAM, text);
-	for (int i = 0; i < 100; i++)
-		fake_until(w, 0.1 * i);
-	ck_assert_uint_lt(w->engine.buffered, 3500);
-	fake_lift(w, TAILQ_FIRST(&w->engine.faults));
-	t->blocked = false;
-	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 3000);
-}
-END_TEST
-
-START_TEST(slicer_updated_amid_a_pause)
-{
-	struct fault *f = fake_arm(w, "slicer average_size=2 pause=1h");
-
-	SEND(DOWNSTREAM, "abcdefgh");
-	fake_until(w, 0.5);
-	ck_assert(update(f, "slicer average_size=2 pause=1s"));
-	fake_until(w, 1.5);
-	GOT(DOWNSTREAM, "0.000:ab 1.000:cd");
-}
-END_TEST
-
-START_TEST(slicer_lifted_amid_a_chunk)
-{
-	struct fault *f = fake_arm(w, "slicer average_size=2 pause=1s");
-
-	SEND(DOWNSTREAM, "abcdefgh");
-	fake_until(w, 1.5);
-	fake_lift(w, f);
-	GOT(DOWNSTREAM, "0.000:ab 1.000:cd 1.500:efgh");
-}
-END_TEST
-
-/* Pieces that others have cut cost more than the buffer; they wait for it, not behind it. */
-START_TEST(slicer_passes_what_waits_in_small_pieces)
-{
-	struct fault *late;
-	char bytes[401];
-
-	memset(bytes, 'x', 400);
-	bytes[400] = 0;
-	w->engine.buffer_bytes = 1024;
-	fake_arm(w, "slow_drip size=1 interval=1ms");
-	late = fake_arm(w, "latency latency=1h");
-	fake_arm(w, "slicer average_size=9");
-	SEND(DOWNSTREAM, bytes);
-	fake_until(w, 1);
-	GOT(DOWNSTREAM, "");
-	ck_assert_uint_gt(w->engine.buffered, 1024);
-	fake_lift(w, late);
-	fake_until(w, 2);
-	ck_assert_uint_eq(w->engine.buffered, 0);
-}
-END_TEST
-
-/* ---- limit_data ---- */
-
-START_TEST(limit_passes_exactly_so_many)
-{
-	static const struct {
-		const char *arm, *calls;
-	} thens[] = {
-		{ "limit_data bytes=5", "1.client end=close; 1.server end=close" },
-		{ "limit_data bytes=5 then=rst", "1.client end=abort; 1.server end=abort" },
-		{ "limit_data bytes=5 then=silent",
-		    "1.client silence=both; 1.server silence=both; 1 hold=both" },
-		{ "limit_data bytes=5 then=hang", "1 hold=both" },
-	};
-
-	fake_arm(w, thens[_i].arm);
-	SEND(DOWNSTREAM, "abc");
-	CALLS("");
-	SEND(UPSTREAM, "not counted");
-	SEND(DOWNSTREAM, "defgh");
-	GOT(DOWNSTREAM, "0.000:abc 0.000:de");
-	CALLS(thens[_i].calls);
-	fake_send(t, FLOW_DOWNSTREAM, "i");
-	GOT(DOWNSTREAM, "");
-}
-END_TEST
-
-START_TEST(limit_is_reached_by_its_last_byte)
-{
-	fake_arm(w, "limit_data bytes=3");
-	SEND(DOWNSTREAM, "abc");
-	CALLS("1.client end=close; 1.server end=close");
-	GOT(DOWNSTREAM, "0.000:abc");
-}
-END_TEST
-
-START_TEST(limit_0_lets_nothing_pass)
-{
-	fake_arm(w, "limit_data");
-	fake_until(w, 10);
-	CALLS("");
-	SEND(DOWNSTREAM, "abc");
-	CALLS("1.client end=close; 1.server end=close");
-	GOT(DOWNSTREAM, "");
-}
-END_TEST
-
-START_TEST(limit_lets_an_earlier_end_pass)
-{
-	fake_arm(w, "limit_data bytes=10");
-	SEND(DOWNSTREAM, "abc");
-	SEND(DOWNSTREAM, NULL);
-	GOT(DOWNSTREAM, "0.000:abc 0.000:FIN");
-	CALLS("");
-}
-END_TEST
-
-START_TEST(limit_lets_an_earlier_end_and_a_reset_pass)
-{
-	fake_arm(w, "latency latency=100ms");
-	fake_arm(w, "limit_data bytes=10");
-	SEND(DOWNSTREAM, "abc");
-	SEND(DOWNSTREAM, NULL);
-	ck_assert(stream_reset(t->target.streams[FLOW_DOWNSTREAM], w->now_ns));
-	fake_until(w, 1);
-	GOT(DOWNSTREAM, "0.100:abc 0.100:FIN 0.100:RST");
-}
-END_TEST
-
-START_TEST(limit_waits_for_what_is_under_way)
-{
-	fake_arm(w, "limit_data bytes=3");
-	fake_arm(w, "latency latency=1s");
-	SEND(DOWNSTREAM, "abcdef");
-	fake_until(w, 0.999);
-	CALLS("");
-	fake_until(w, 1.001);
-	GOT(DOWNSTREAM, "1.000:abc");
-	CALLS("1.client end=close; 1.server end=close");
-}
-END_TEST
-
-START_TEST(limit_waits_for_a_full_sink)
-{
-	fake_arm(w, "limit_data bytes=3");
-	t->blocked = true;
-	SEND(DOWNSTREAM, "abcdef");
-	CALLS("");
-	t->blocked = false;
-	t->target.ops->shaped(&t->target, FLOW_DOWNSTREAM);
-	CALLS("1.client end=close; 1.server end=close");
-	GOT(DOWNSTREAM, "0.000:abc");
-}
-END_TEST
-
-START_TEST(limit_lifted_on_its_way_ends_nothing)
-{
-	struct fault *f = fake_arm(w, "limit_data bytes=3");
-
-	fake_arm(w, "latency latency=1s");
-	SEND(DOWNSTREAM, "abcdef");
-	fake_lift(w, f);
-	fake_until(w, 2);
-	GOT(DOWNSTREAM, "1.000:abc 1.000:def");
-	CALLS("");
-}
-END_TEST
-
-START_TEST(limit_hang_lifted_loses_nothing)
-{
-	struct fault *f = fake_arm(w, "limit_data bytes=3 then=hang");
-
-	SEND(DOWNSTREAM, "abcdef");
-	fake_until(w, 5);
-	fake_lift(w, f);
-	GOT(DOWNSTREAM, "0.000:abc 5.000:def");
-	CALLS("1 hold=both; 1 hold=none");
-}
-END_TEST
-
-START_TEST(limit_update_keeps_the_count)
-{
-	struct fault *f = fake_arm(w, "limit_data bytes=100");
-
-	SEND(DOWNSTREAM, "abcd");
-	ck_assert(update(f, "limit_data bytes=6"));
-	CALLS("");
-	SEND(DOWNSTREAM, "efgh");
-	GOT(DOWNSTREAM, "0.000:abcd 0.000:ef");
-	CALLS("1.client end=close; 1.server end=close");
-}
-END_TEST
-
-START_TEST(limit_each_direction_by_itself)
-{
-	fake_arm(w, "limit_data bytes=3 direction=both");
-	SEND(DOWNSTREAM, "ab");
-	SEND(UPSTREAM, "cd");
-	CALLS("");
-	SEND(UPSTREAM, "ef");
-	GOT(UPSTREAM, "0.000:cd 0.000:e");
-	CALLS("1.client end=close; 1.server end=close");
-}
-END_TEST
-
-START_TEST(limit_needs_the_wire_for_silence_alone)
-{
-	char why[256];
-
-	for (int family = 0; family < WIRE_FAMILIES; family++)
-		w->wire.powers[family] = 0;
-	ck_assert_ptr_null(engine_refuses(
-	    &w->engine, fake_spec(w, "limit_data then=rst"), &door->door, why, sizeof(why)));
-	ck_assert_ptr_nonnull(engine_refuses(
-	    &w->engine, fake_spec(w, "limit_data then=silent"), &door->door, why, sizeof(why)));
-	fake_arm(w, "limit_data then=rst");
-	ck_assert_str_eq(fake_event_text(w, EVENT_FAULT_ARMED, "grade"), "exact");
-}
-END_TEST
-
-START_TEST(limit_silence_tells_its_grade)
-{
-	struct fault *f = fake_arm(w, "limit_data then=silent");
-
-	t->grade[LEG_CLIENT] = GRADE_EQUIVALENT;
-	SEND(DOWNSTREAM, "a");
-	fake_lift(w, f);
-	ck_assert_str_eq(fake_event_text(w, EVENT_FAULT_LIFTED, "grade"), "equivalent");
-}
-END_TEST
-
-START_TEST(strike_is_told)
-{
-	unsigned before;
-
-	fake_arm(w, "limit_data bytes=1 then=hang");
-	before = fake_event_count(w, EVENT_FAULT_FIRED);
-	SEND(DOWNSTREAM, "a");
-	ck_assert_uint_eq(fake_event_count(w, EVENT_FAULT_FIRED), before + 1);
-	ck_assert_int_eq(fake_event_int(w, EVENT_FAULT_FIRED, "session"), 1);
-}
-END_TEST
-
-START_TEST(limit_counts_from_its_trigger)
-{
-	fake_arm(w, "limit_data bytes=2 after_bytes=3");
-	fake_carry(t, FLOW_DOWNSTREAM, 3);
-	SEND(DOWNSTREAM, "abc");
-	GOT(DOWNSTREAM, "0.000:ab");
-	CALLS("1.client end=close; 1.server end=close");
-}
-END_TEST
-
-START_TEST(limit_only_of_the_nth)
-{
-	struct fake_target *first, *second;
-
-	fake_arm(w, "limit_data bytes=2 nth=2");
-	first = fake_open(door, "10.0.0.2");
-	second = fake_open(door, "10.0.0.2");
-	ck_assert_ptr_null(first->target.streams[FLOW_DOWNSTREAM]);
-	ck_assert_ptr_nonnull(second->target.streams[FLOW_DOWNSTREAM]);
-}
-END_TEST
-
-/* ---- timeout, reset_peer ---- */
-
-START_TEST(timeout_throws_away_and_closes)
-{
-	fake_arm(w, "timeout timeout=2s");
-	SEND(DOWNSTREAM, "a");
-	fake_until(w, 1.9);
-	SEND(DOWNSTREAM, "b"); /* restarts nothing */
-	CALLS("");
-	fake_until(w, 2);
-	CALLS("1.client end=close; 1.server end=close");
-	GOT(DOWNSTREAM, "");
-}
-END_TEST
-
-START_TEST(timeout_0_waits_to_be_lifted)
-{
-	struct fault *f = fake_arm(w, "timeout");
-
-	SEND(DOWNSTREAM, "a");
-	fake_until(w, 86400);
-	CALLS("");
-	fake_lift(w, f);
-	SEND(DOWNSTREAM, "b");
-	GOT(DOWNSTREAM, "86400.000:b");
-}
-END_TEST
-
-START_TEST(timeout_ends_with_its_source)
-{
-	fake_arm(w, "timeout");
-	SEND(DOWNSTREAM, "a");
-	SEND(DOWNSTREAM, NULL);
-	CALLS("1.client end=close; 1.server end=close");
-}
-END_TEST
-
-START_TEST(timeout_updated)
-{
-	struct fault *f = fake_arm(w, "timeout timeout=1h");
-
-	fake_until(w, 3);
-	ck_assert(update(f, "timeout timeout=5s"));
-	fake_until(w, 4.999);
-	CALLS("");
-	fake_until(w, 5);
-	CALLS("1.client end=close; 1.server end=close");
-}
-END_TEST
-
-START_TEST(reset_peer_resets_the_idle)
-{
-	fake_arm(w, "reset_peer timeout=2s direction=both");
-	fake_until(w, 1.999);
-	CALLS("");
-	fake_until(w, 3);
-	CALLS("1.client end=abort; 1.server end=abort");
-}
-END_TEST
-
-START_TEST(reset_peer_0_is_at_once)
-{
-	fake_arm(w, "reset_peer");
-	fake_until(w, 0);
-	CALLS("1.client end=abort; 1.server end=abort");
-}
-END_TEST
-
-START_TEST(reset_peer_lifted_loses_nothing)
-{
-	struct fault *f = fake_arm(w, "reset_peer timeout=2s");
-
-	SEND(DOWNSTREAM, "a");
-	SEND(DOWNSTREAM, NULL);
-	fake_until(w, 1);
-	GOT(DOWNSTREAM, "");
-	fake_lift(w, f);
-	fake_until(w, 3);
-	GOT(DOWNSTREAM, "1.000:a 1.000:FIN");
-	CALLS("");
-}
-END_TEST
-
-START_TEST(each_session_has_its_own_clock)
-{
-	fake_arm(w, "reset_peer timeout=2s");
-	fake_until(w, 1);
-	fake_open(door, "10.0.0.2");
-	fake_until(w, 2.5);
-	CALLS("1.client end=abort; 1.server end=abort");
-	fake_until(w, 3);
-	CALLS("2.client end=abort; 2.server end=abort");
-}
-END_TEST
-
-/* ---- slow_drip, stall ---- */
+/* --- slow_drip, stall --- */
 
 START_TEST(drip_by_the_clock)
 {
@@ -637,7 +47,7 @@ START_TEST(drip_updated_and_lifted)
 
 	SEND(DOWNSTREAM, "abcdefg");
 	fake_until(w, 1);
-	ck_assert(update(f, "slow_drip size=3 interval=2s"));
+	ck_assert(shape_update(f, "slow_drip size=3 interval=2s"));
 	fake_until(w, 3);
 	fake_lift(w, f);
 	GOT(DOWNSTREAM, "0.000:a 1.000:bc 2.000:def 3.000:g");
@@ -690,16 +100,16 @@ START_TEST(stall_updated_and_lifted)
 
 	SEND(DOWNSTREAM, "abcdefghijkl");
 	fake_until(w, 0.5);
-	ck_assert(update(f, "stall bytes=2 pause=600ms"));
+	ck_assert(shape_update(f, "stall bytes=2 pause=600ms"));
 	fake_until(w, 1);
-	ck_assert(update(f, "stall bytes=2 pause=1h"));
+	ck_assert(shape_update(f, "stall bytes=2 pause=1h"));
 	fake_until(w, 5);
 	fake_lift(w, f);
 	GOT(DOWNSTREAM, "0.000:abcd 0.600:ef 5.000:ghijkl");
 }
 END_TEST
 
-/* ---- corrupt ---- */
+/* --- corrupt --- */
 
 #define TEXT 8000
 
@@ -748,9 +158,9 @@ START_TEST(corrupt_does_not_see_how_reads_cut_it)
 	char whole[4096], cut[4096], other[4096];
 
 	corrupt("corrupt rate=1%", TEXT, whole, sizeof(whole));
-	again();
+	shape_again();
 	corrupt("corrupt rate=1%", 7, cut, sizeof(cut));
-	again();
+	shape_again();
 	w->engine.seed = 43;
 	corrupt("corrupt rate=1%", TEXT, other, sizeof(other));
 	ck_assert_str_eq(whole, cut);
@@ -788,10 +198,10 @@ START_TEST(corrupt_0_leaves_all_alone_and_update_changes_it)
 
 	SEND(DOWNSTREAM, "AAAA");
 	GOT(DOWNSTREAM, "0.000:AAAA");
-	ck_assert(update(f, "corrupt rate=1"));
+	ck_assert(shape_update(f, "corrupt rate=1"));
 	SEND(DOWNSTREAM, "AA");
 	ck_assert_str_eq(fake_event_text(w, EVENT_BYTES_CORRUPTED, "offsets"), "4,5");
-	ck_assert(update(f, "corrupt rate=0"));
+	ck_assert(shape_update(f, "corrupt rate=0"));
 	fake_got(t, FLOW_DOWNSTREAM);
 	SEND(DOWNSTREAM, "AAAA");
 	GOT(DOWNSTREAM, "0.000:AAAA");
@@ -800,61 +210,7 @@ START_TEST(corrupt_0_leaves_all_alone_and_update_changes_it)
 }
 END_TEST
 
-/* ---- fin_race ---- */
-
-START_TEST(race_meets_the_first_request)
-{
-	fake_arm(w, "fin_race");
-	fake_until(w, 1);
-	SEND(DOWNSTREAM, "hello");
-	CALLS("");
-	SEND(UPSTREAM, "GET");
-	CALLS("1.client end=finish; 1.client end=abort; 1.server end=close");
-	GOT(UPSTREAM, "");
-}
-END_TEST
-
-START_TEST(race_waits_for_silence_both_ways)
-{
-	fake_arm(w, "fin_race after=5s other=hold");
-	fake_until(w, 4);
-	SEND(UPSTREAM, "a");
-	fake_until(w, 8);
-	SEND(DOWNSTREAM, "b");
-	fake_until(w, 12);
-	SEND(UPSTREAM, "c");
-	fake_until(w, 16.75);
-	SEND(UPSTREAM, "d");
-	CALLS("");
-	fake_until(w, 21.75);
-	SEND(UPSTREAM, "e");
-	GOT(UPSTREAM, "4.000:a 12.000:c 16.750:d");
-	CALLS("1.client end=finish; 1.client end=abort");
-}
-END_TEST
-
-START_TEST(race_lets_an_end_pass)
-{
-	fake_arm(w, "fin_race other=abort");
-	SEND(UPSTREAM, NULL);
-	GOT(UPSTREAM, "0.000:FIN");
-	CALLS("");
-}
-END_TEST
-
-START_TEST(race_updated_sees_both_ways)
-{
-	struct fault *f = fake_arm(w, "fin_race");
-
-	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
-	ck_assert(update(f, "fin_race after=5s"));
-	ck_assert_ptr_nonnull(t->target.streams[FLOW_DOWNSTREAM]);
-	SEND(UPSTREAM, "a");
-	CALLS("");
-}
-END_TEST
-
-/* ---- any three, in any order ---- */
+/* --- any three, in any order --- */
 
 static const char *const lossless[] = {
 	"latency latency=30ms jitter=20ms",
@@ -935,7 +291,7 @@ START_TEST(any_three_keep_the_order_and_lose_nothing)
 		    direction_names[roll(3)]);
 		if (strncmp(arm, "fin_race", 8) == 0)
 			*strstr(arm, " direction") = 0;
-		if (roll(6) == 0 && faults[place] && !update(faults[place], arm)) {
+		if (roll(6) == 0 && faults[place] && !shape_update(faults[place], arm)) {
 			fake_lift(w, faults[place]);
 			faults[place] = roll(3) ? fake_arm(w, arm) : NULL;
 		} else if (!faults[place]) {
@@ -959,7 +315,7 @@ START_TEST(any_three_keep_the_order_and_lose_nothing)
 }
 END_TEST
 
-/* ---- the ends of what they take ---- */
+/* --- the ends of what they take --- */
 
 START_TEST(no_accepted_value_crashes_or_spins)
 {
@@ -977,10 +333,8 @@ START_TEST(no_accepted_value_crashes_or_spins)
 		"latency latency=1s jitter=1s distribution=pareto correlation=1",
 		"fin_race after=1d",
 	};
-	char text[301];
+	const char *text = shape_xs(300);
 
-	memset(text, 'x', 300);
-	text[300] = 0;
 	fake_arm(w, extremes[_i]);
 	SEND(DOWNSTREAM, text);
 	SEND(DOWNSTREAM, NULL);
@@ -990,7 +344,7 @@ START_TEST(no_accepted_value_crashes_or_spins)
 }
 END_TEST
 
-/* ---- what they do not take ---- */
+/* --- what they do not take --- */
 
 START_TEST(keys_that_mean_nothing_are_refused)
 {
@@ -1021,57 +375,12 @@ END_TEST
 
 #define ADD(test) tcase_add_test(c, test)
 
-static void add_slicer(TCase *c)
+Suite *shapes_suite(void)
 {
-	ADD(slicer_halves);
-	ADD(slicer_leaves_what_is_within_the_variation);
-	ADD(slicer_pauses_after_each_piece);
-	tcase_add_loop_test(c, slicer_takes_any_size, 0, 36);
-	ADD(slicer_repeats_by_seed_within_its_bounds);
-	ADD(slicer_takes_turns);
-	ADD(slicer_keeps_to_the_buffer);
-	ADD(slicer_passes_what_waits_in_small_pieces);
-	ADD(slicers_do_not_wait_for_each_other);
-	tcase_add_loop_test(c, pieces_keep_to_the_buffer, 0, 4);
-	tcase_add_loop_test(c, pieces_keep_to_the_common_limit, 0, 4);
-	ADD(slicer_updated_amid_a_pause);
-	ADD(slicer_lifted_amid_a_chunk);
-}
+	Suite *s = suite_create("shapes");
+	TCase *c = tcase_create("all");
 
-static void add_limit(TCase *c)
-{
-	tcase_add_loop_test(c, limit_passes_exactly_so_many, 0, 4);
-	ADD(limit_is_reached_by_its_last_byte);
-	ADD(limit_0_lets_nothing_pass);
-	ADD(limit_lets_an_earlier_end_pass);
-	ADD(limit_lets_an_earlier_end_and_a_reset_pass);
-	ADD(limit_waits_for_what_is_under_way);
-	ADD(limit_waits_for_a_full_sink);
-	ADD(limit_lifted_on_its_way_ends_nothing);
-	ADD(limit_hang_lifted_loses_nothing);
-	ADD(limit_update_keeps_the_count);
-	ADD(limit_each_direction_by_itself);
-	ADD(limit_needs_the_wire_for_silence_alone);
-	ADD(limit_silence_tells_its_grade);
-	ADD(strike_is_told);
-	ADD(limit_counts_from_its_trigger);
-	ADD(limit_only_of_the_nth);
-}
-
-static void add_timeout(TCase *c)
-{
-	ADD(timeout_throws_away_and_closes);
-	ADD(timeout_0_waits_to_be_lifted);
-	ADD(timeout_ends_with_its_source);
-	ADD(timeout_updated);
-	ADD(reset_peer_resets_the_idle);
-	ADD(reset_peer_0_is_at_once);
-	ADD(reset_peer_lifted_loses_nothing);
-	ADD(each_session_has_its_own_clock);
-}
-
-static void add_stall(TCase *c)
-{
+	tcase_add_checked_fixture(c, shape_setup, shape_teardown);
 	ADD(drip_by_the_clock);
 	ADD(drip_saves_nothing_up);
 	ADD(drip_defaults);
@@ -1080,43 +389,13 @@ static void add_stall(TCase *c)
 	ADD(stall_holds_the_end_too);
 	ADD(stall_updated_and_lifted);
 	tcase_add_loop_test(c, lateness_is_not_added, 0, 3);
-}
-
-static void add_others(TCase *c)
-{
 	ADD(corrupt_tells_where);
 	ADD(corrupt_does_not_see_how_reads_cut_it);
 	tcase_add_loop_test(c, corrupt_keeps_its_rate, 0, 3);
 	ADD(corrupt_0_leaves_all_alone_and_update_changes_it);
-	ADD(race_meets_the_first_request);
-	ADD(race_waits_for_silence_both_ways);
-	ADD(race_lets_an_end_pass);
-	ADD(race_updated_sees_both_ways);
 	tcase_add_loop_test(c, any_three_keep_the_order_and_lose_nothing, 0, 60);
 	tcase_add_loop_test(c, no_accepted_value_crashes_or_spins, 0, 12);
 	tcase_add_loop_test(c, keys_that_mean_nothing_are_refused, 0, 13);
-}
-
-Suite *shapes_suite(void)
-{
-	static const struct {
-		const char *name;
-		void (*add)(TCase *c);
-	} cases[] = {
-		{ "slicer", add_slicer },
-		{ "limit_data", add_limit },
-		{ "timeout", add_timeout },
-		{ "stall", add_stall },
-		{ "others", add_others },
-	};
-	Suite *s = suite_create("shapes");
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		TCase *c = tcase_create(cases[i].name);
-
-		tcase_add_checked_fixture(c, setup, teardown);
-		cases[i].add(c);
-		suite_add_tcase(s, c);
-	}
+	suite_add_tcase(s, c);
 	return s;
 }

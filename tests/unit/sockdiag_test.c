@@ -58,7 +58,7 @@ static struct sockdiag_socket found(void)
 	struct sockdiag_socket s;
 	struct sockdiag_list list;
 
-	ck_assert_int_eq(sockdiag_list(&list), 0);
+	ck_assert_int_eq(sockdiag_list(&list, NULL), 0);
 	sockdiag_keep(&list, is_ours, NULL);
 	ck_assert_uint_eq(list.count, 1);
 	ck_assert_int_eq(list.sockets[0].error, ESRCH);

@@ -1,37 +1,10 @@
-#include "fake_target.h"
-#include "faults/stream.h"
 #include "kernel/pipe.h"
+#include "shape_rig.h"
 #include <check.h>
 #include <string.h>
 #include <unistd.h>
 
 Suite *stream_suite(void);
-
-static struct fake_world *w;
-static struct fake_door *door;
-static struct fake_target *t;
-
-static void setup(void)
-{
-	w = fake_world_new();
-	door = fake_door(w, "a", NULL);
-	fake_door_add(door);
-	t = fake_open(door, "10.0.0.1");
-}
-
-static void teardown(void)
-{
-	uint64_t kept;
-
-	while (!TAILQ_EMPTY(&door->door.targets))
-		fake_close((struct fake_target *)TAILQ_FIRST(&door->door.targets));
-	kept = w->engine.buffered;
-	fake_world_free(w);
-	ck_assert_uint_eq(kept, 0);
-}
-
-#define GOT(flow, text)  ck_assert_str_eq(fake_got(t, FLOW_##flow), text)
-#define SEND(flow, text) ck_assert(fake_send(t, FLOW_##flow, text))
 
 START_TEST(unshaped_flow_has_no_stream)
 {
@@ -122,10 +95,8 @@ END_TEST
 
 START_TEST(room_is_bounded)
 {
-	char kb[1025];
+	const char *kb = shape_xs(1024);
 
-	memset(kb, 'x', 1024);
-	kb[1024] = 0;
 	w->engine.buffer_bytes = 4096;
 	fake_arm(w, "latency latency=1h");
 	for (int n = 0; n < 3; n++)
@@ -172,15 +143,6 @@ START_TEST(sink_that_is_full_keeps_all)
 }
 END_TEST
 
-static bool update(struct fault *f, const char *text)
-{
-	struct fault_spec *s = (struct fault_spec *)fake_spec(w, text);
-
-	free(s->name);
-	s->name = strdup(f->spec->name);
-	return engine_update(&w->engine, f, s, w->now_ns);
-}
-
 START_TEST(update_keeps_place_and_time)
 {
 	struct fault *f = fake_arm(w, "latency latency=10s");
@@ -188,7 +150,7 @@ START_TEST(update_keeps_place_and_time)
 	fake_arm(w, "latency latency=1s");
 	SEND(DOWNSTREAM, "x");
 	fake_until(w, 1);
-	ck_assert(update(f, "latency latency=2s"));
+	ck_assert(shape_update(f, "latency latency=2s"));
 	ck_assert_int_eq(fake_event_int(w, EVENT_FAULT_UPDATED, "sessions"), 1);
 	fake_until(w, 9);
 	GOT(DOWNSTREAM, "3.000:x");
@@ -200,7 +162,7 @@ START_TEST(update_changes_the_direction)
 	struct fault *f = fake_arm(w, "latency latency=10s");
 
 	SEND(DOWNSTREAM, "x");
-	ck_assert(update(f, "latency latency=10s direction=upstream"));
+	ck_assert(shape_update(f, "latency latency=10s direction=upstream"));
 	GOT(DOWNSTREAM, "0.000:x");
 	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
 	SEND(UPSTREAM, "y");
@@ -212,7 +174,7 @@ START_TEST(update_changes_the_direction_that_triggers)
 {
 	struct fault *f = fake_arm(w, "latency latency=10s after_bytes=5");
 
-	ck_assert(update(f, "latency latency=10s after_bytes=5 direction=upstream"));
+	ck_assert(shape_update(f, "latency latency=10s after_bytes=5 direction=upstream"));
 	fake_carry(t, FLOW_DOWNSTREAM, 9);
 	ck_assert_ptr_null(t->target.streams[FLOW_UPSTREAM]);
 	fake_carry(t, FLOW_UPSTREAM, 9);
@@ -225,12 +187,69 @@ START_TEST(update_of_toxicity_chooses_again)
 	struct fault *f = fake_arm(w, "latency latency=10s");
 
 	SEND(DOWNSTREAM, "x");
-	ck_assert(update(f, "latency latency=10s toxicity=0"));
+	ck_assert(shape_update(f, "latency latency=10s toxicity=0"));
 	GOT(DOWNSTREAM, "0.000:x");
-	ck_assert(update(f, "latency latency=10s"));
+	ck_assert(shape_update(f, "latency latency=10s"));
 	SEND(DOWNSTREAM, "y");
 	fake_until(w, 1);
 	GOT(DOWNSTREAM, "");
+}
+END_TEST
+
+static bool is_shaped(const struct fake_target *x)
+{
+	return x->target.streams[FLOW_DOWNSTREAM];
+}
+
+/* Each by its own trigger; t is older than the fault, and so in no count. */
+START_TEST(update_of_toxicity_chooses_those_with_triggers)
+{
+	static const struct {
+		const char *triggers;
+		bool old, first, second;
+	} rows[] = {
+		{ "first=1", false, true, false },
+		{ "nth=2", false, false, true },
+		{ "every=1", false, true, true },
+		{ "after_bytes=5", true, true, false },
+		{ "after_bytes=5 every=1", false, true, false },
+		{ "after_idle=1h", false, false, false },
+	};
+	struct fake_target *first, *second;
+	char none[128], all[128];
+	struct fault *f;
+
+	snprintf(none, sizeof(none), "latency latency=1s toxicity=0 %s", rows[_i].triggers);
+	snprintf(all, sizeof(all), "latency latency=1s %s", rows[_i].triggers);
+	f = fake_arm(w, none);
+	first = fake_open((struct fake_door *)t->target.door, "10.0.0.2");
+	second = fake_open((struct fake_door *)t->target.door, "10.0.0.3");
+	fake_carry(t, FLOW_DOWNSTREAM, 9);
+	fake_carry(first, FLOW_DOWNSTREAM, 9);
+	ck_assert(!is_shaped(t) && !is_shaped(first) && !is_shaped(second));
+	ck_assert(shape_update(f, all));
+	ck_assert_int_eq(is_shaped(t), rows[_i].old);
+	ck_assert_int_eq(is_shaped(first), rows[_i].first);
+	ck_assert_int_eq(is_shaped(second), rows[_i].second);
+	fake_carry(second, FLOW_DOWNSTREAM, 9);
+	ck_assert_int_eq(is_shaped(second), rows[_i].second || strstr(all, "bytes"));
+	fake_until(w, 4000);
+	ck_assert(strstr(all, "idle") ? is_shaped(t) : is_shaped(t) == rows[_i].old);
+	ck_assert(shape_update(f, none));
+	ck_assert(!is_shaped(t) && !is_shaped(first) && !is_shaped(second));
+}
+END_TEST
+
+START_TEST(update_strikes_nobody_twice)
+{
+	struct fault *f = fake_arm(w, "latency latency=1s first=1 duration=1s");
+	struct fake_target *first = fake_open((struct fake_door *)t->target.door, "10.0.0.2");
+
+	ck_assert(is_shaped(first));
+	fake_until(w, 2);
+	ck_assert(!is_shaped(first));
+	ck_assert(shape_update(f, "latency latency=2s first=1 duration=1s"));
+	ck_assert(!is_shaped(first));
 }
 END_TEST
 
@@ -238,9 +257,9 @@ START_TEST(other_changes_are_no_update)
 {
 	struct fault *f = fake_arm(w, "latency latency=10s"), *loss = fake_arm(w, "power_loss");
 
-	ck_assert(!update(f, "latency latency=10s duration=5s"));
-	ck_assert(!update(f, "bandwidth rate=5"));
-	ck_assert(!update(loss, "power_loss toxicity=50%"));
+	ck_assert(!shape_update(f, "latency latency=10s delay=5s"));
+	ck_assert(!shape_update(f, "bandwidth rate=5"));
+	ck_assert(!shape_update(loss, "power_loss toxicity=50%"));
 }
 END_TEST
 
@@ -372,7 +391,7 @@ Suite *stream_suite(void)
 	Suite *s = suite_create("stream");
 	TCase *c = tcase_create("all");
 
-	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_add_checked_fixture(c, shape_setup, shape_teardown);
 	tcase_add_test(c, unshaped_flow_has_no_stream);
 	tcase_add_test(c, stages_add_up_in_the_order_of_arming);
 	tcase_add_test(c, end_keeps_its_place);
@@ -388,6 +407,8 @@ Suite *stream_suite(void)
 	tcase_add_test(c, update_changes_the_direction);
 	tcase_add_test(c, update_changes_the_direction_that_triggers);
 	tcase_add_test(c, update_of_toxicity_chooses_again);
+	tcase_add_loop_test(c, update_of_toxicity_chooses_those_with_triggers, 0, 6);
+	tcase_add_test(c, update_strikes_nobody_twice);
 	tcase_add_test(c, other_changes_are_no_update);
 	tcase_add_test(c, parts_leave_a_pipe_in_order);
 	tcase_add_test(c, bytes_that_are_looked_at_leave_the_pipe);

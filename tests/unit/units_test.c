@@ -281,6 +281,23 @@ START_TEST(probability_is_refused)
 }
 END_TEST
 
+START_TEST(share_may_be_above_one)
+{
+	double share = 0;
+
+	ck_assert_ptr_null(units_parse_share("110%", &share));
+	ck_assert_double_eq_tol(share, 1.1, 1e-12);
+	ck_assert_ptr_null(units_parse_share("0.2", &share));
+	ck_assert_double_eq_tol(share, 0.2, 1e-12);
+	ck_assert_ptr_null(units_parse_share("1000000%", &share));
+	ck_assert_ptr_nonnull(units_parse_share("1000001%", &share));
+	ck_assert_ptr_nonnull(units_parse_share("-1%", &share));
+	ck_assert_ptr_nonnull(units_parse_share("%", &share));
+	ck_assert_ptr_nonnull(units_parse_share("10%%", &share));
+	ck_assert_double_eq_tol(share, 10000, 1e-9);
+}
+END_TEST
+
 START_TEST(count_is_digits_only)
 {
 	static const char *const bad[] = { "", "-1", "+1", " 1", "1 ", "1.0", "0x1", "1k",
@@ -319,6 +336,7 @@ Suite *units_suite(void)
 	tcase_add_loop_test(t, size_is_refused, 0, COUNT(bad_sizes));
 	tcase_add_loop_test(t, size_is_written, 0, COUNT(written_sizes));
 	tcase_add_loop_test(t, probability_is_read, 0, COUNT(probabilities));
+	tcase_add_test(t, share_may_be_above_one);
 	tcase_add_loop_test(t, probability_is_refused, 0, COUNT(bad_probabilities));
 	tcase_add_test(t, count_is_digits_only);
 	tcase_add_test(t, small_buffers_are_cut_and_ended);

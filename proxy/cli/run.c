@@ -1,0 +1,550 @@
+/*
+ * deadpeer run: one run from its options to its exit code.
+ *
+ *     options, scenario -> relays -> command -> (traffic) -> time begins: the player plays
+ *         -> all is decided, or the limit, or a signal -> time ends
+ *         -> command, faults, relays are ended -> verdict
+ *
+ * SIGINT, SIGTERM, SIGHUP: what is being played is stopped, and all the rest follows; a second one
+ * ends at once.
+ */
+#include "cli/run.h"
+#include "base/mono.h"
+#include "base/rng.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "control/verdict.h"
+#include "faults/catalogue.h"
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TICK_NS    (20 * NS_PER_MS)
+#define JUDGE_NS   (200 * NS_PER_MS) /* how often it is asked whether all is decided */
+#define COMMAND_NS (5 * NS_PER_S)    /* from SIGTERM to SIGKILL */
+
+void driver_say(struct driver *run, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = snprintf(text, sizeof(text), "deadpeer run: ");
+	vsnprintf(text + n, sizeof(text) - (size_t)n - 1, fmt, ap);
+	va_end(ap);
+	strcat(text, "\n");
+	show_through(run->show, STDERR_FILENO, text, strlen(text));
+}
+
+/* --- records --- */
+
+int64_t driver_now_ns(const struct driver *run)
+{
+	return mono_now_ns() - run->zero_ns;
+}
+
+/* What the player and others make of it; it was theirs already when they told it. */
+static void pass(struct driver *run, const struct record *r, bool to_player)
+{
+	show_saw(run->show, r);
+	if (run->traffic)
+		await_saw(run->traffic, r);
+	if (run->player && to_player)
+		player_saw(run->player, r);
+	if (!strcmp(r->event, "session.opened"))
+		watch_soon(run->watch);
+}
+
+static void keep(struct driver *run, int64_t at_ns, unsigned relay, const char *event,
+    json_t *fields, bool to_player)
+{
+	struct record r = { at_ns, relay, (char *)(uintptr_t)event, fields };
+
+	if (run->ended) {
+		json_decref(fields);
+		return;
+	}
+	if (!fields)
+		r.fields = fields = json_object();
+	json_incref(fields);
+	if (!journal_add(&run->journal, at_ns, relay, event, fields))
+		run->no_memory = true;
+	pass(run, &r, to_player);
+	json_decref(r.fields);
+}
+
+void driver_saw(
+    struct driver *run, int64_t mono_ns, unsigned relay, const char *event, json_t *fields)
+{
+	keep(run, mono_ns - run->zero_ns, relay, event, fields, true);
+}
+
+void driver_tell(struct driver *run, const char *event, json_t *fields)
+{
+	const bool players = !strncmp(event, "step.", 5) || !strncmp(event, "action.", 7);
+
+	keep(run, driver_now_ns(run), JOURNAL_DRIVER, event, fields, !players);
+}
+
+/* --- the loop --- */
+
+void driver_turn(struct driver *run)
+{
+	event_base_loop(run->base, EVLOOP_ONCE);
+}
+
+static void tick_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct driver *run = arg;
+
+	(void)fd, (void)what;
+	show_draw(run->show);
+}
+
+static void wake_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct driver *run = arg;
+
+	(void)fd, (void)what;
+	if (run->player && !run->ended)
+		player_tick(run->player);
+}
+
+static void child_ended(evutil_socket_t sig, short what, void *arg)
+{
+	struct driver *run = arg;
+	int status;
+	pid_t pid;
+
+	(void)sig, (void)what;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		(void)(own_reap(run, pid, status) || process_reap(&run->command, pid, status) ||
+		       process_reap(&run->shell, pid, status));
+}
+
+/* Who asks twice does not want to wait for anything. */
+static void signal_came(evutil_socket_t sig, short what, void *arg)
+{
+	struct driver *run = arg;
+
+	(void)what;
+	if (run->signal) {
+		process_kill(&run->command, SIGKILL);
+		process_kill(&run->shell, SIGKILL);
+		own_kill(run);
+		_exit(RUN_SIGNAL + sig);
+	}
+	run->signal = sig;
+	if (run->player)
+		player_stop(run->player, "interrupted");
+}
+
+static bool add_events(struct driver *run)
+{
+	static const struct timeval often = { .tv_usec = TICK_NS / NS_PER_US };
+	static const int signals[RUN_SIGNALS] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+
+	run->base = event_base_new();
+	if (!run->base)
+		return false;
+	for (int i = 0; i < RUN_SIGNALS; i++) {
+		run->signals[i] = evsignal_new(
+		    run->base, signals[i], signals[i] == SIGCHLD ? child_ended : signal_came, run);
+		if (!run->signals[i] || event_add(run->signals[i], NULL))
+			return false;
+	}
+	run->tick = event_new(run->base, -1, EV_PERSIST, tick_due, run);
+	run->wake = event_new(run->base, -1, 0, wake_due, run);
+	return run->tick && run->wake && !event_add(run->tick, &often);
+}
+
+/* --- what the command is told --- */
+
+/* "db-1" is DEADPEER_DB_1. */
+static void set_variable(
+    struct driver *run, const char *name, const char *suffix, const char *value)
+{
+	char variable[128];
+	size_t n = (size_t)snprintf(variable, sizeof(variable), "DEADPEER_%s%s", name, suffix);
+
+	for (size_t i = 0; i < n && i < sizeof(variable); i++)
+		variable[i] = isalnum((unsigned char)variable[i])
+				  ? (char)toupper((unsigned char)variable[i])
+				  : '_';
+	json_object_set_new(run->environment, variable, json_string(value));
+}
+
+static void tell_address(struct driver *run, const char *name, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX], host[ADDR_TEXT_MAX], port[8] = "";
+	size_t n;
+
+	addr_format(text, sizeof(text), a);
+	set_variable(run, name, "", text);
+	snprintf(host, sizeof(host), "%s", text);
+	if (a->kind == ADDR_UNIX) {
+		set_variable(run, name, "_HOST", host + strlen("unix:"));
+	} else {
+		snprintf(port, sizeof(port), "%u", a->port);
+		*strrchr(host, ':') = '\0';
+		n = strlen(host);
+		if (*host == '[' && n > 1)
+			host[n - 1] = '\0';
+		set_variable(run, name, "_HOST", *host == '[' ? host + 1 : host);
+	}
+	set_variable(run, name, "_PORT", port);
+}
+
+/* For the command and the watch. */
+static bool find_proxies(struct driver *run)
+{
+	run->environment = json_object();
+	run->watch = watch_new(run);
+	if (!run->environment || !run->watch)
+		return false;
+	for (unsigned i = 0; i < run->n_relays; i++) {
+		const struct run_relay *r = &run->relays[i];
+		const json_t *row;
+		size_t k;
+
+		json_array_foreach(r->proxies, k, row)
+		{
+			const char *name = json_string_value(json_object_get(row, "name"));
+			struct addr a;
+			bool any;
+
+			if (!relay_address(r, row, &a, &any))
+				continue;
+			tell_address(run, name, &a);
+			if (!watch_add(run->watch, name, &a, any))
+				return false;
+		}
+	}
+	set_variable(run, "ADMIN", "", run->relays[0].server.text);
+	return true;
+}
+
+/* --- the command --- */
+
+static void command_ended(struct process *p)
+{
+	const bool signaled = WIFSIGNALED(p->status);
+
+	driver_tell(p->run, "command.exited",
+	    signaled ? json_pack("{s:s}", "signal", sigabbrev_np(WTERMSIG(p->status)))
+		     : json_pack("{s:i}", "code", WEXITSTATUS(p->status)));
+	if (p->run->player && !p->run->ended)
+		player_stop(p->run->player, "the command has ended");
+}
+
+static int start_command(struct driver *run)
+{
+	json_t *argv = json_array();
+	char why[256];
+
+	if (!run->command_words)
+		return json_decref(argv), 0;
+	if (!process_start(
+		&run->command, run->command_words, run->o.json ? STDERR_FILENO : STDOUT_FILENO)) {
+		snprintf(why, sizeof(why), "%s", strerror(errno));
+		driver_say(run, "%s: %s", run->command_words[0], why);
+		json_decref(argv);
+		return RUN_USAGE;
+	}
+	for (char **word = run->command_words; *word; word++)
+		json_array_append_new(argv, json_string(*word));
+	driver_tell(run, "command.started",
+	    json_pack("{s:i, s:o}", "pid", (int)run->command.pid, "argv", argv));
+	watch_process(run->watch, run->command.pid);
+	return 0;
+}
+
+/* --- the scenario's time --- */
+
+/* Those who came later have missed what was before. */
+static void begin_at(struct driver *run, int64_t at_ns)
+{
+	journal_shift(&run->journal, at_ns);
+	run->zero_ns += at_ns;
+	run->began = true;
+	run->player = player_new(run->scenario, run->seed, &run->stage);
+	for (size_t i = 0; run->player && i < run->journal.count; i++)
+		player_saw(run->player, &run->journal.records[i]);
+	run->no_memory |= !run->player;
+	keep(run, 0, JOURNAL_DRIVER, "run.zero", NULL, true);
+}
+
+/* When it came, or INT64_MIN: it did not. */
+static int64_t wait_traffic(struct driver *run)
+{
+	static const struct wait_spec wait = { .kind = WAIT_TRAFFIC, .count = 1 };
+	const int64_t until_ns = driver_now_ns(run) + run->scenario->start_within_ns;
+	int64_t at_ns = INT64_MIN;
+
+	run->traffic = await_new();
+	if (!run->traffic)
+		return at_ns;
+	for (size_t i = 0; i < run->journal.count; i++)
+		await_saw(run->traffic, &run->journal.records[i]);
+	await_begin(run->traffic, &wait, 0);
+	while (!await_met(run->traffic) && !run->signal && driver_now_ns(run) < until_ns &&
+	       (!run->command.pid || run->command.alive))
+		driver_turn(run);
+	if (await_met(run->traffic))
+		at_ns = driver_now_ns(run);
+	await_free(run->traffic);
+	run->traffic = NULL;
+	return at_ns;
+}
+
+static void begin(struct driver *run)
+{
+	char why[128];
+	int64_t at_ns = driver_now_ns(run);
+
+	if (run->scenario->start == START_TRAFFIC && (at_ns = wait_traffic(run)) == INT64_MIN) {
+		begin_at(run, driver_now_ns(run));
+		snprintf(why, sizeof(why), "no traffic came%s",
+		    run->command.pid && !run->command.alive ? " before the command ended" : "");
+		if (run->player)
+			player_stop(run->player, run->signal ? "interrupted" : why);
+		return;
+	}
+	begin_at(run, at_ns);
+	if (run->player && run->command.pid && !run->command.alive)
+		player_stop(run->player, "the command has ended");
+}
+
+static bool expects_exit(const struct scenario *s)
+{
+	for (size_t i = 0; i < s->n_expectations; i++)
+		if (s->expectations[i].kind == EXPECT_EXIT_CODE)
+			return true;
+	return false;
+}
+
+/* After the last step; "": not yet. */
+static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *judged_ns)
+{
+	const int64_t now_ns = driver_now_ns(run);
+
+	if (run->command.alive && expects_exit(run->scenario))
+		return "";
+	if (now_ns >= over_ns + run->scenario->settle_ns)
+		return "settled";
+	if (now_ns < *judged_ns + JUDGE_NS)
+		return "";
+	*judged_ns = now_ns;
+	return verdict_settled(run->scenario, &run->journal) ? "decided" : "";
+}
+
+/* Why it ended. */
+static const char *play(struct driver *run)
+{
+	const int64_t limit_ns = run->o.limit_ns ? run->o.limit_ns : run->scenario->limit_ns;
+	int64_t over_ns = -1, judged_ns = 0;
+	const char *why = "";
+
+	player_tick(run->player);
+	while (!*why) {
+		driver_turn(run);
+		if (run->signal)
+			why = "signal";
+		else if (run->no_memory)
+			why = "no memory";
+		else if (run->n_relays && !run->o.n_admin && !run->own.alive)
+			why = "relay";
+		else if (limit_ns && driver_now_ns(run) >= limit_ns)
+			why = "limit";
+		else if (over_ns >= 0)
+			why = is_decided(run, over_ns, &judged_ns);
+		else if (player_over(run->player))
+			over_ns = driver_now_ns(run);
+	}
+	return why;
+}
+
+/* --- all of it --- */
+
+static bool make_command(struct driver *run)
+{
+	const struct names *own = &run->scenario->command;
+	size_t n = 0;
+
+	if (!run->o.command && !own->count)
+		return true;
+	while (run->o.command && run->o.command[n])
+		n++;
+	run->command_words =
+	    calloc((run->o.command ? n : own->count) + 1, sizeof(*run->command_words));
+	if (!run->command_words)
+		return false;
+	if (run->o.command)
+		memcpy(run->command_words, run->o.command, n * sizeof(*run->command_words));
+	else
+		memcpy(run->command_words, own->name, own->count * sizeof(*own->name));
+	return true;
+}
+
+static int set_up(struct driver *run)
+{
+	int code;
+
+	mono_format_wall_ns(run->started, mono_wall_ns());
+	run->zero_ns = mono_now_ns();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (!add_events(run) || !make_command(run)) {
+		driver_say(run, "out of memory");
+		return RUN_FAIL;
+	}
+	run->show = show_new(run);
+	code = relays_start(run);
+	if (!code && !find_proxies(run)) {
+		driver_say(run, "out of memory");
+		code = RUN_FAIL;
+	}
+	return code;
+}
+
+static void tear_down(struct driver *run)
+{
+	stage_cancel(run);
+	player_free(run->player);
+	run->player = NULL;
+	watch_free(run->watch);
+	run->watch = NULL;
+	process_stop(&run->shell, 0);
+	process_stop(&run->command, COMMAND_NS);
+	relays_end(run);
+	process_free(&run->shell);
+	process_free(&run->command);
+	show_free(run->show);
+	run->show = NULL;
+}
+
+static void free_run(struct driver *run)
+{
+	relays_free(run);
+	journal_free(&run->journal);
+	json_decref(run->environment);
+	for (int i = 0; i < RUN_SIGNALS; i++)
+		if (run->signals[i])
+			event_free(run->signals[i]);
+	if (run->tick)
+		event_free(run->tick);
+	if (run->wake)
+		event_free(run->wake);
+	if (run->base)
+		event_base_free(run->base);
+	free(run->command_words);
+	free(run->replay);
+	scenario_free(run->scenario);
+}
+
+static void end_time(struct driver *run, const char *why)
+{
+	player_stop(run->player, !strcmp(why, "limit") ? "the run's limit was reached" : why);
+	for (unsigned i = 0; i < run->n_relays; i++)
+		events_catch_up(&run->relays[i]);
+	watch_stop(run->watch);
+	driver_tell(run, "run.end", json_pack("{s:s}", "reason", why));
+	run->ended = true;
+}
+
+static int run_all(struct driver *run)
+{
+	const char *why = "no memory";
+	int code = set_up(run);
+
+	if (!code)
+		code = start_command(run);
+	if (!code) {
+		begin(run);
+		if (run->player)
+			why = play(run);
+		if (run->player)
+			end_time(run, why);
+	}
+	run->ended = true;
+	tear_down(run);
+	if (code)
+		return code;
+	code = driver_judge(run);
+	if (!strcmp(why, "relay") && (code == RUN_PASS || code == RUN_VACUOUS))
+		code = RUN_FAIL; /* nobody knows */
+	return run->signal ? RUN_SIGNAL + run->signal : code;
+}
+
+/* --- the scenario --- */
+
+static bool move_proxy(struct scenario *s, const struct run_moved *m)
+{
+	struct proxy_spec *p = config_find_proxy(s->config, m->proxy);
+
+	if (!p) {
+		cli_usage_error("run", "--%s: %s has no proxy %s",
+		    m->listen ? "listen" : "upstream", s->file, m->proxy);
+		return false;
+	}
+	*(m->listen ? &p->listen : &p->upstream) = m->to;
+	return true;
+}
+
+static bool load(struct driver *run)
+{
+	struct conf_errors errors = { 0 };
+	struct scenario *s = scenario_load(run->o.file, !run->o.n_admin, catalogue_types, &errors);
+	bool right = s;
+
+	run->scenario = s;
+	for (size_t i = 0; right && i < run->o.n_moved; i++)
+		right = move_proxy(s, &run->o.moved[i]);
+	if (right && run->o.n_moved)
+		right = conf_check(s->config, &errors);
+	cli_print_errors(&errors);
+	conf_errors_free(&errors);
+	return right;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct driver run = { .stage.ops = &run_stage_ops };
+	enum run_parsed parsed;
+	char **words;
+	int code;
+
+	words = calloc((size_t)argc + 1, sizeof(*words)); /* getopt(3) reorders the others */
+	if (words)
+		memcpy(words, argv, (size_t)argc * sizeof(*words));
+	parsed = words ? run_parse(argc, argv, &run.o) : RUN_WRONG;
+	TAILQ_INIT(&run.orders);
+	run.command = (struct process){ .run = &run, .ended = command_ended };
+	run.shell = (struct process){ .run = &run, .ended = stage_shell_ended };
+	run.own.events_fd = run.own.inotify_fd = run.own.errors_fd = -1;
+	if (parsed != RUN_PLAY || !load(&run)) {
+		free(words);
+		free_run(&run);
+		return parsed == RUN_HELP ? EXIT_DONE : RUN_USAGE;
+	}
+	run.seed = run.o.seed ? run.o.seed : run.scenario->config->settings.seed;
+	if (!run.seed)
+		run.seed = rng_new_seed();
+	run.replay = run_replay(argc, words, run.seed);
+	free(words);
+	if (run.o.dry_run)
+		code = player_print_plan(run.scenario, run.seed, stdout) && !fflush(stdout)
+			   ? EXIT_DONE
+			   : RUN_FAIL;
+	else
+		code = run_all(&run);
+	free_run(&run);
+	return code;
+}

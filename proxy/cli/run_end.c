@@ -1,0 +1,105 @@
+/* What is said of it in the end: the verdict for people or programs, and the reports. */
+#include "base/mono.h"
+#include "cli/look.h"
+#include "cli/predict.h"
+#include "cli/run.h"
+#include "control/report.h"
+#include "control/verdict.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define TEXT_MAX (1u << 20)
+
+/* The scenario as it is written; "": it came through a pipe. */
+static char *read_text(const char *path)
+{
+	FILE *in = strcmp(path, "-") ? fopen(path, "re") : NULL;
+	char *text = calloc(1, TEXT_MAX + 1);
+
+	if (in && text)
+		(void)!fread(text, 1, TEXT_MAX, in);
+	if (in)
+		fclose(in);
+	return text;
+}
+
+static json_t *judge(struct driver *run)
+{
+	struct predict_settings system;
+	struct utsname u;
+	char *text = read_text(run->o.file);
+	struct run_about about = {
+		.version = DEADPEER_VERSION,
+		.kernel = u.release,
+		.started = run->started,
+		.seed = run->seed,
+		.command = run->command_words,
+		.replay = run->replay,
+		.config_text = text ? text : "",
+		.system = &system,
+		.signal = run->signal,
+	};
+	json_t *verdict;
+
+	uname(&u);
+	predict_kernel(&system);
+	verdict = verdict_judge(run->scenario, &run->journal, &about);
+	free(text);
+	return verdict;
+}
+
+static bool report(struct driver *run, const json_t *verdict)
+{
+	const char *failed = NULL;
+	char path[4096];
+
+	if (!report_all(verdict, run->o.report, &failed)) {
+		driver_say(
+		    run, "%s: %s: %s", run->o.report, failed ? failed : "?", strerror(errno));
+		return false;
+	}
+	snprintf(path, sizeof(path), "%s/events.ndjson", run->o.report);
+	if (journal_write(&run->journal, path))
+		return true;
+	driver_say(run, "%s: %s", path, strerror(errno));
+	return false;
+}
+
+static int width(void)
+{
+	struct winsize size = { 0 };
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 100 : size.ws_col;
+}
+
+static bool print(const struct driver *run, const json_t *verdict)
+{
+	if (!run->o.json)
+		return report_text(verdict, stdout, look_of(STDOUT_FILENO).color, width());
+	return json_dumpf(verdict, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+}
+
+int driver_judge(struct driver *run)
+{
+	json_t *verdict = run->no_memory ? NULL : judge(run);
+	int code;
+
+	if (!verdict) {
+		driver_say(run, "out of memory");
+		return RUN_FAIL;
+	}
+	code = verdict_exit_code(verdict);
+	if (!print(run, verdict) || fflush(stdout)) {
+		driver_say(run, "standard output: %s", strerror(errno));
+		code = code ? code : RUN_FAIL;
+	}
+	if (run->o.report && !report(run, verdict))
+		code = code ? code : RUN_USAGE;
+	json_decref(verdict);
+	return code;
+}

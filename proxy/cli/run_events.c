@@ -1,0 +1,241 @@
+/*
+ * A relay's timeline, record after record. Its own one's comes from a file (run_own.c); a running
+ * one's is asked for: first what is known of sessions that are open already, then live, as
+ * server-sent events. A stream that breaks off is taken up where it was; what its relay has
+ * forgotten by then is told as lost.
+ */
+#include "base/mono.h"
+#include "cli/run.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_NS (100 * NS_PER_MS)
+
+static int64_t number_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void pass_record(struct run_relay *r, json_t *o)
+{
+	static const char *const common[] = { "seq", "mono_ns", "wall", "event" };
+	const int64_t at_ns = number_of(o, "mono_ns") + r->offset_ns;
+	const char *witness = json_string_value(json_object_get(o, "witness"));
+	json_t *event = json_incref(json_object_get(o, "event"));
+
+	if (witness)
+		snprintf(r->witness, sizeof(r->witness), "%s", witness);
+	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
+		json_object_del(o, common[i]);
+	driver_saw(r->run, at_ns, r->index, json_string_value(event), json_incref(o));
+	json_decref(event);
+}
+
+/* Each once, in their order. */
+static void take_record(struct run_relay *r, json_t *o)
+{
+	const uint64_t seq = (uint64_t)number_of(o, "seq");
+
+	if (seq <= r->seq)
+		return;
+	if (seq > r->seq + 1)
+		driver_tell(r->run, "run.events_lost",
+		    json_pack("{s:i, s:I}", "relay", (int)r->index, "lost",
+			(json_int_t)(seq - r->seq - 1)));
+	r->seq = seq;
+	pass_record(r, o);
+}
+
+void events_line(struct run_relay *r, const char *text)
+{
+	json_t *o = json_loads(text, 0, NULL);
+
+	if (json_is_string(json_object_get(o, "event")))
+		take_record(r, o);
+	json_decref(o);
+}
+
+static bool line_came(void *arg, const char *line)
+{
+	static const char data[] = "data: ";
+
+	if (!strncmp(line, data, sizeof(data) - 1))
+		line += sizeof(data) - 1;
+	if (*line == '{')
+		events_line(arg, line);
+	return true;
+}
+
+/* --- live --- */
+
+static void follow(struct run_relay *r);
+
+static void retry_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	follow(arg);
+}
+
+static void broke_off(void *arg, struct answer *a)
+{
+	static const struct timeval soon = { .tv_usec = RETRY_NS / NS_PER_US };
+	struct run_relay *r = arg;
+
+	r->events = NULL;
+	answer_free(a);
+	if (!r->retry)
+		r->retry = event_new(r->run->base, -1, 0, retry_due, r);
+	if (r->retry)
+		event_add(r->retry, &soon);
+}
+
+static void follow(struct run_relay *r)
+{
+	char path[64];
+	const struct request q = {
+		.method = "GET", .path = path, .limit_s = -1, .line = line_came, .arg = r
+	};
+
+	snprintf(
+	    path, sizeof(path), "/v1/events?follow=yes&since=%llu", (unsigned long long)r->seq);
+	r->events = client_start(r->run->base, &r->server, &q, broke_off, r);
+}
+
+void events_stop(struct run_relay *r)
+{
+	if (r->events)
+		client_cancel(r->events);
+	if (r->retry)
+		event_free(r->retry);
+	r->events = NULL;
+	r->retry = NULL;
+}
+
+/* --- what there is --- */
+
+struct kept {
+	bool done;
+	struct run_relay *relay;
+	json_t *records; /* NULL: they are passed on */
+	char why[RUN_WHY_MAX];
+};
+
+static void kept_answered(void *arg, struct answer *a)
+{
+	struct kept *k = arg;
+
+	k->done = true;
+	if (a->status != 200)
+		relay_why(k->relay, a, k->why);
+	answer_free(a);
+}
+
+static bool kept_line(void *arg, const char *line)
+{
+	struct kept *k = arg;
+
+	if (!k->records)
+		events_line(k->relay, line);
+	else
+		json_array_append_new(k->records, json_loads(line, 0, NULL));
+	return true;
+}
+
+/* All that it keeps behind r->seq, to k's lines. */
+static void read_kept(struct kept *k)
+{
+	struct driver *run = k->relay->run;
+	char path[64];
+	const struct request q = { .method = "GET", .path = path, .line = kept_line, .arg = k };
+	struct client *call;
+
+	snprintf(path, sizeof(path), "/v1/events?since=%llu", (unsigned long long)k->relay->seq);
+	call = client_start(run->base, &k->relay->server, &q, kept_answered, k);
+	while (call && !k->done && (run->ended || !run->signal))
+		driver_turn(run);
+	if (call && !k->done)
+		client_cancel(call);
+	if (!k->done)
+		snprintf(k->why, sizeof(k->why), "interrupted");
+}
+
+void events_catch_up(struct run_relay *r)
+{
+	struct kept k = { .relay = r };
+
+	if (r->is_own)
+		own_read(r->run);
+	else
+		read_kept(&k);
+}
+
+static char *key_of(char key[24], int64_t id)
+{
+	snprintf(key, 24, "%lld", (long long)id);
+	return key;
+}
+
+/* The ids of /v1/sessions, as the keys of an object. */
+static json_t *ids_of(const json_t *rows)
+{
+	json_t *ids = json_object();
+	const json_t *row;
+	char key[24];
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	    json_object_set_new(ids, key_of(key, number_of(row, "id")), json_true());
+	return ids;
+}
+
+/* Does it tell of what is there now? */
+static bool is_of_now(const struct run_relay *r, const json_t *open, const json_t *o)
+{
+	const char *event = json_string_value(json_object_get(o, "event"));
+	const char *proxy = json_string_value(json_object_get(o, "proxy"));
+	const int64_t session = number_of(o, "session");
+	char key[24];
+
+	if (!event)
+		return false;
+	if (session)
+		return json_object_get(open, key_of(key, session));
+	return !strcmp(event, "deadpeer.start") ||
+	       (!strcmp(event, "proxy.up") && proxy && relay_proxy(r, proxy));
+}
+
+static void pass_of_now(struct run_relay *r, const json_t *records, const json_t *open)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(records, i, o)
+	{
+		const uint64_t seq = (uint64_t)number_of(o, "seq");
+
+		r->seq = seq > r->seq ? seq : r->seq;
+		if (is_of_now(r, open, o))
+			pass_record(r, o);
+	}
+}
+
+/* Sessions that open between the two questions are told live. */
+bool events_begin(struct run_relay *r, char why[RUN_WHY_MAX])
+{
+	struct kept k = { .relay = r, .records = json_array() };
+	json_t *answer, *open;
+
+	read_kept(&k);
+	answer = *k.why ? NULL : relay_ask(r, "GET", "/v1/sessions?limit=10000", NULL, NULL, k.why);
+	open = ids_of(json_object_get(answer, "sessions"));
+	if (answer) {
+		pass_of_now(r, k.records, open);
+		follow(r);
+	}
+	json_decref(open);
+	snprintf(why, RUN_WHY_MAX, "%s", k.why);
+	json_decref(k.records);
+	json_decref(answer);
+	return answer;
+}
