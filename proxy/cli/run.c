@@ -248,7 +248,7 @@ static void command_ended(struct process *p)
 static int start_command(struct driver *run)
 {
 	json_t *argv = json_array();
-	char why[256];
+	char why[256], pid[16];
 
 	if (!run->command_words)
 		return json_decref(argv), 0;
@@ -261,6 +261,8 @@ static int start_command(struct driver *run)
 	}
 	for (char **word = run->command_words; *word; word++)
 		json_array_append_new(argv, json_string(*word));
+	snprintf(pid, sizeof(pid), "%d", (int)run->command.pid);
+	set_variable(run, "COMMAND_PID", "", pid); /* for what run= starts */
 	driver_tell(run, "command.started",
 	    json_pack("{s:i, s:o}", "pid", (int)run->command.pid, "argv", argv));
 	watch_process(run->watch, run->command.pid);

@@ -1,6 +1,7 @@
 """Scenarios played by `deadpeer run` with a real client, and its verdict."""
 import json
 import os
+import re
 import subprocess
 
 from relay import BINARY, read
@@ -50,9 +51,8 @@ def play(folder, scenario, command, upstreams, seconds=120, options=()):
 def shortened(scenario, **durations):
     """A ready scenario with other times: shortened("hang", settle="5s", duration="8s"). Each must be
     there."""
-    import re
     text = read(os.path.join(SCENARIOS, scenario + ".ini"))
     for key, value in durations.items():
-        text, n = re.subn(rf"\b{key}( ?= ?)[\w.%]+", rf"\g<1>{value}", text)
+        text, n = re.subn(rf"\b({key} ?= ?)[\w.%]+", rf"\g<1>{value}", text)
         assert n, f"{scenario}: no {key}"
     return text

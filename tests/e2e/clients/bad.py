@@ -1,15 +1,16 @@
 """Clients that are wrong on purpose. bad.py WHAT HOST:PORT [N]
 
 never   sends one line, then waits for an answer without keepalive or a deadline
-storm   N connections; each is made again at once, without a pause, whenever it ends
-step    N connections that come back in step: 100 ms, 200 ms, 400 ms ... 1.6 s, no jitter
-jitter  the same with full jitter, and its pauses from the connection's own seed
+storm   N processes with a connection each, which is made again at once, without a pause
+step    N that come back in step: after 100 ms, 200 ms, 400 ms ... 1.6 s, no jitter
+jitter  the same with jitter, each from a seed of its own
 twice   sends a request with a deadline of a second; without an answer the same one once more
 """
+import os
 import random
+import signal
 import socket
 import sys
-import threading
 import time
 
 LINE = b"are you there?\n"
@@ -81,9 +82,11 @@ def twice(address):
 
 
 def many(address, count, pauses):
+    """One process for each, as the verdict takes a process for a client."""
     for i in range(count):
-        threading.Thread(target=come_back, args=(address, pauses(i + 1)), daemon=True).start()
-    threading.Event().wait()
+        if os.fork() == 0:
+            come_back(address, pauses(i + 1))
+    signal.pause()
 
 
 def main():

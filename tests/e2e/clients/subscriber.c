@@ -3,17 +3,30 @@
  *
  *     subscriber HOST:PORT KEEPALIVE [once]
  *
- * KEEPALIVE: seconds for redisEnableKeepAliveWithInterval(), 0: not called. once: only on the first
+ * KEEPALIVE: seconds until the first probe and between three, 0: none. once: only on the first
  * connection, as redis/hiredis#593 tells of clients that forget it when they come back.
  */
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #define PAUSE_US 200000
+
+/* As redisEnableKeepAliveWithInterval() does, which older versions lack. */
+static void set_keepalive(redisContext *c, int seconds)
+{
+	const int probes = 3;
+
+	redisEnableKeepAlive(c);
+	setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof(seconds));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
 
 static redisContext *come(const char *host, int port, int keepalive)
 {
@@ -26,7 +39,7 @@ static redisContext *come(const char *host, int port, int keepalive)
 		return NULL;
 	}
 	if (keepalive)
-		redisEnableKeepAliveWithInterval(c, keepalive);
+		set_keepalive(c, keepalive);
 	reply = redisCommand(c, "SUBSCRIBE news");
 	if (reply) {
 		freeReplyObject(reply);
