@@ -65,7 +65,7 @@ class Relay(Deadpeer):
 
 @pytest.fixture
 def relay(tmp_path):
-    r = Relay(tmp_path).start()
+    r = Relay(tmp_path, {}).start()
     yield r
     r.stop()
 
@@ -121,7 +121,7 @@ def test_short(relay, clients, script):
     assert done.returncode == 0, done
     assert relay.armed() == ["mine"], done
     told = done.stdout.count(f"{BINARY} ")
-    assert told >= 1 and f"{told} " in done.stdout.splitlines()[-1], done
+    assert told >= 1 and re.search(rf"^{script}: {told} \w+, seed {SEED}$", done.stdout, re.M), done
     fired = {e["fault"] for e in relay.events("fault.fired")} - {"mine"}
     assert fired, done
     if script != "partition":

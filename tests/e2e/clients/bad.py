@@ -14,10 +14,11 @@ import sys
 import time
 
 LINE = b"are you there?\n"
+source = None
 
 
 def connect(address):
-    s = socket.create_connection(address, timeout=5)
+    s = socket.create_connection(address, timeout=5, source_address=source)
     s.sendall(LINE)
     s.recv(100)
     return s
@@ -82,9 +83,12 @@ def twice(address):
 
 
 def many(address, count, pauses):
-    """One process for each, as the verdict takes a process for a client."""
+    """A process and an address of 127.0.0.0/8 for each, that the verdict may tell them apart: whose
+    an attempt was that was refused at once only its address says."""
+    global source
     for i in range(count):
         if os.fork() == 0:
+            source = (f"127.0.1.{i + 1}", 0)
             come_back(address, pauses(i + 1))
     signal.pause()
 
