@@ -28,6 +28,7 @@
 
 #define TICK_NS    (20 * NS_PER_MS)
 #define JUDGE_NS   (200 * NS_PER_MS) /* how often it is asked whether all is decided */
+#define CALM_NS    (500 * NS_PER_MS) /* until all is told of what the last step did */
 #define COMMAND_NS (5 * NS_PER_S)    /* from SIGTERM to SIGKILL */
 
 void driver_say(struct driver *run, const char *fmt, ...)
@@ -342,7 +343,7 @@ static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *judg
 		return "";
 	if (now_ns >= over_ns + run->scenario->settle_ns)
 		return "settled";
-	if (now_ns < *judged_ns + JUDGE_NS)
+	if (now_ns < over_ns + CALM_NS || now_ns < *judged_ns + JUDGE_NS)
 		return "";
 	*judged_ns = now_ns;
 	return verdict_settled(run->scenario, &run->journal) ? "decided" : "";
