@@ -3,11 +3,16 @@ import json
 import os
 import re
 import subprocess
+import sys
+
+import pytest
 
 from relay import BINARY, read
 
 SCENARIOS = os.path.join(os.path.dirname(__file__), "../../config/scenarios")
 CLIENTS = os.path.join(os.path.dirname(__file__), "clients")
+
+heard = pytest.mark.skipif(os.geteuid() != 0, reason="CAP_NET_RAW: attempts that are refused are heard")
 
 PASS, FAIL, USAGE, VACUOUS, REFUSED = 0, 1, 2, 3, 4
 
@@ -56,3 +61,24 @@ def shortened(scenario, **durations):
         text, n = re.subn(rf"\b({key} ?= ?)[\w.%]+", rf"\g<1>{value}", text)
         assert n, f"{scenario}: no {key}"
     return text
+
+
+ECHO = {"service": "builtin:echo"}
+
+
+def shell(text):
+    """A command for play(): /bin/sh becomes what is told."""
+    return ["/bin/sh", "-c", "exec " + text]
+
+
+def client(name, *words, proxy="SERVICE"):
+    """clients/NAME.py with the proxy's address and more words."""
+    return shell(f'"{sys.executable}" "{CLIENTS}/{name}.py" "$DEADPEER_{proxy}" {" ".join(words)}')
+
+
+def bad(what, *more):
+    return shell(f'"{sys.executable}" "{CLIENTS}/bad.py" {what} "$DEADPEER_SERVICE" {" ".join(more)}')
+
+
+def through(server):
+    return {"service": server.address}

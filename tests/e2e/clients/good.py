@@ -1,7 +1,12 @@
-"""A client that is right: good.py HOST:PORT [PAUSE [DEADLINE]], in seconds; 0.1 and 1 by default.
+"""A client that is right: good.py HOST:PORT [KEY=VALUE]...
 
-It asks something new after every pause, leaves a connection whose answer does not come in time or
-that ends, comes back with growing pauses and jitter, and ends on SIGTERM at once.
+pause=0.1      seconds from an answer to the next question, which is always a new one
+deadline=1     an answer that takes longer: the connection is left
+keepalive=1    seconds until the first probe and between three; a user timeout that is not in their
+               way; 0: none
+life=1e9       a connection is made anew after so long
+
+It comes back with growing pauses and jitter, and ends on SIGTERM at once.
 """
 import itertools
 import os
@@ -14,11 +19,10 @@ import time
 MOST = 1.0
 
 
-def set_keepalive(s):
-    """A probe after a second, three before it gives up; a user timeout that is not in their way."""
+def set_keepalive(s, seconds=1):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1),
-                          (socket.TCP_KEEPCNT, 3), (socket.TCP_USER_TIMEOUT, 4000)):
+    for option, value in ((socket.TCP_KEEPIDLE, seconds), (socket.TCP_KEEPINTVL, seconds),
+                          (socket.TCP_KEEPCNT, 3), (socket.TCP_USER_TIMEOUT, 4000 * seconds)):
         s.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
@@ -47,14 +51,19 @@ def rest(s, pause):
 
 def main():
     host, port = sys.argv[1].rsplit(":", 1)
-    pause, deadline = [float(word) for word in (sys.argv[2:] + ["0.1", "1"][len(sys.argv) - 2:])]
+    given = dict(word.split("=") for word in sys.argv[2:])
+    pause, deadline, keepalive, life = (
+        float(given.get(key, usual)) for key, usual in
+        (("pause", 0.1), ("deadline", 1), ("keepalive", 1), ("life", 1e9)))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     number, wait = itertools.count(), 0.05
     while True:
         try:
             with socket.create_connection((host, int(port)), timeout=deadline) as s:
-                set_keepalive(s)
-                while True:
+                if keepalive:
+                    set_keepalive(s, int(keepalive))
+                until = time.monotonic() + life
+                while time.monotonic() < until:
                     ask(s, b"question %d of %d\n" % (next(number), os.getpid()), deadline)
                     wait = 0.05
                     rest(s, pause)
@@ -63,4 +72,5 @@ def main():
             wait = min(2 * wait, MOST)
 
 
-main()
+if __name__ == "__main__":
+    main()
