@@ -39,6 +39,7 @@ FORMATTED := $(sort $(wildcard proxy/*.c proxy/*/*.[ch] tests/*/*.[ch]))
 MAN       := man/deadpeer.1 man/deadpeer.ini.5 man/deadpeer-scenario.5
 BINDIR    := $(PREFIX)/bin
 MANDIR    := $(PREFIX)/share/man
+DATADIR   := $(PREFIX)/share/deadpeer
 TOXIPROXY_NAMES := toxiproxy-server toxiproxy-cli
 
 # Where each shell looks for completions.
@@ -177,6 +178,9 @@ install: $(BUILD)/deadpeer
 	install -m 755 $(BUILD)/deadpeer $(DESTDIR)$(BINDIR)/deadpeer
 	install -m 644 man/deadpeer.1 $(DESTDIR)$(MANDIR)/man1/deadpeer.1
 	install -m 644 man/deadpeer.ini.5 man/deadpeer-scenario.5 $(DESTDIR)$(MANDIR)/man5
+	install -d $(DESTDIR)$(DATADIR)/scenarios $(DESTDIR)$(DATADIR)/schema
+	install -m 644 config/scenarios/*.ini $(DESTDIR)$(DATADIR)/scenarios
+	install -m 644 config/schema/*.json $(DESTDIR)$(DATADIR)/schema
 	install -d $(dir $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE)))
 	$< completion bash > $(DESTDIR)$(BASH_FILE)
 	$< completion zsh > $(DESTDIR)$(ZSH_FILE)
@@ -193,6 +197,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/deadpeer $(DESTDIR)$(MANDIR)/man1/deadpeer.1 \
 	    $(DESTDIR)$(MANDIR)/man5/deadpeer.ini.5 $(DESTDIR)$(MANDIR)/man5/deadpeer-scenario.5 \
 	    $(addprefix $(DESTDIR),$(BASH_FILE) $(ZSH_FILE) $(FISH_FILE))
+	rm -rf $(DESTDIR)$(DATADIR)
 
 # The load generator is part of no layer of the proxy and links nothing of it.
 $(BENCH_OBJ): override CFLAGS += -O3

@@ -334,6 +334,14 @@ static bool expects_exit(const struct scenario *s)
 	return false;
 }
 
+static bool is_relay_lost(const struct driver *run)
+{
+	for (unsigned i = 0; i < run->n_relays; i++)
+		if (run->relays[i].is_lost)
+			return true;
+	return run->n_relays && !run->o.n_admin && !run->own.alive;
+}
+
 /* After the last step; "": not yet. */
 static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *judged_ns)
 {
@@ -363,7 +371,7 @@ static const char *play(struct driver *run)
 			why = "signal";
 		else if (run->no_memory)
 			why = "no memory";
-		else if (run->n_relays && !run->o.n_admin && !run->own.alive)
+		else if (is_relay_lost(run))
 			why = "relay";
 		else if (limit_ns && driver_now_ns(run) >= limit_ns)
 			why = "limit";
@@ -448,16 +456,26 @@ static void free_run(struct driver *run)
 	if (run->base)
 		event_base_free(run->base);
 	free(run->command_words);
+	free(run->text);
 	free(run->replay);
 	scenario_free(run->scenario);
 }
 
+static const char *words_of(const char *why)
+{
+	if (!strcmp(why, "limit"))
+		return "the run's limit was reached";
+	return strcmp(why, "relay") ? why : "a relay was lost";
+}
+
 static void end_time(struct driver *run, const char *why)
 {
-	player_stop(run->player, !strcmp(why, "limit") ? "the run's limit was reached" : why);
+	player_stop(run->player, words_of(why));
 	for (unsigned i = 0; i < run->n_relays; i++)
 		events_catch_up(&run->relays[i]);
 	watch_stop(run->watch);
+	if (is_relay_lost(run))
+		why = "relay";
 	driver_tell(run, "run.end", json_pack("{s:s}", "reason", why));
 	run->ended = true;
 }
@@ -481,8 +499,6 @@ static int run_all(struct driver *run)
 	if (code)
 		return code;
 	code = driver_judge(run);
-	if (!strcmp(why, "relay") && (code == RUN_PASS || code == RUN_VACUOUS))
-		code = RUN_FAIL; /* nobody knows */
 	return run->signal ? RUN_SIGNAL + run->signal : code;
 }
 
@@ -540,12 +556,15 @@ int run_main(int argc, char **argv)
 	run.seed = run.o.seed ? run.o.seed : run.scenario->config->settings.seed;
 	if (!run.seed)
 		run.seed = rng_new_seed();
+	run.text = driver_read_text(run.o.file);
 	run.replay = run_replay(argc, words, run.seed);
 	free(words);
 	if (run.o.dry_run)
 		code = player_print_plan(run.scenario, run.seed, stdout) && !fflush(stdout)
 			   ? EXIT_DONE
 			   : RUN_FAIL;
+	else if (!driver_may_report(&run))
+		code = RUN_USAGE;
 	else
 		code = run_all(&run);
 	free_run(&run);

@@ -36,6 +36,7 @@ struct driver {
 	struct run_options o;
 	struct scenario *scenario;
 	uint64_t seed;
+	char *text; /* the scenario as it is written, before it is played */
 	char *replay;
 	char **command_words; /* NULL-terminated; NULL: there is no command */
 	char started[31];
@@ -80,5 +81,7 @@ void stage_shell_ended(struct process *p);
 
 /* --- run_end.c --- */
 
+char *driver_read_text(const char *path);   /* of a scenario; the caller's */
+bool driver_may_report(struct driver *run); /* before all that would be lost */
 /* The verdict, told as the options want it. Its exit code. */
 int driver_judge(struct driver *run);

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #define TEXT_MAX (1u << 20)
 
-/* The scenario as it is written; "": it came through a pipe. */
-static char *read_text(const char *path)
+/* "": it came through a pipe. */
+char *driver_read_text(const char *path)
 {
 	FILE *in = strcmp(path, "-") ? fopen(path, "re") : NULL;
 	char *text = calloc(1, TEXT_MAX + 1);
@@ -32,7 +33,6 @@ static json_t *judge(struct driver *run)
 {
 	struct predict_settings system;
 	struct utsname u;
-	char *text = read_text(run->o.file);
 	struct run_about about = {
 		.version = DEADPEER_VERSION,
 		.kernel = u.release,
@@ -40,7 +40,7 @@ static json_t *judge(struct driver *run)
 		.seed = run->seed,
 		.command = run->command_words,
 		.replay = run->replay,
-		.config_text = text ? text : "",
+		.config_text = run->text ? run->text : "",
 		.system = &system,
 		.signal = run->signal,
 	};
@@ -49,8 +49,18 @@ static json_t *judge(struct driver *run)
 	uname(&u);
 	predict_kernel(&system);
 	verdict = verdict_judge(run->scenario, &run->journal, &about);
-	free(text);
 	return verdict;
+}
+
+bool driver_may_report(struct driver *run)
+{
+	const char *dir = run->o.report;
+
+	if (dir && ((mkdir(dir, 0777) && errno != EEXIST) || access(dir, W_OK | X_OK))) {
+		driver_say(run, "%s: %s", dir, strerror(errno));
+		return false;
+	}
+	return true;
 }
 
 static bool report(struct driver *run, const json_t *verdict)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define RETRY_NS (100 * NS_PER_MS)
+#define LOST_NS  (5 * NS_PER_S) /* then nobody believes any more that it comes back */
 
 static int64_t number_of(const json_t *o, const char *key)
 {
@@ -78,8 +79,16 @@ static void broke_off(void *arg, struct answer *a)
 {
 	static const struct timeval soon = { .tv_usec = RETRY_NS / NS_PER_US };
 	struct run_relay *r = arg;
+	const int64_t now_ns = mono_now_ns();
+	char why[RUN_WHY_MAX];
 
 	r->events = NULL;
+	if (!r->broken_ns || now_ns > r->followed_ns + NS_PER_S) /* it was there in between */
+		r->broken_ns = now_ns;
+	if (!r->is_lost && now_ns >= r->broken_ns + LOST_NS) {
+		r->is_lost = true;
+		driver_say(r->run, "%s", relay_why(r, a, why));
+	}
 	answer_free(a);
 	if (!r->retry)
 		r->retry = event_new(r->run->base, -1, 0, retry_due, r);
@@ -96,6 +105,7 @@ static void follow(struct run_relay *r)
 
 	snprintf(
 	    path, sizeof(path), "/v1/events?follow=yes&since=%llu", (unsigned long long)r->seq);
+	r->followed_ns = mono_now_ns();
 	r->events = client_start(r->run->base, &r->server, &q, broke_off, r);
 }
 
@@ -165,6 +175,11 @@ void events_catch_up(struct run_relay *r)
 		own_read(r->run);
 	else
 		read_kept(&k);
+	if (!*k.why || r->run->signal)
+		return;
+	if (!r->is_lost)
+		driver_say(r->run, "%s", k.why);
+	r->is_lost = true;
 }
 
 static char *key_of(char key[24], int64_t id)

@@ -175,6 +175,8 @@ static bool check(struct run_options *o, int argc, char **argv)
 		    o->rung >= 0         ? "--rung"
 		    : o->moved[0].listen ? "--listen"
 					 : "--upstream");
+	else if (o->dry_run && o->json)
+		cli_usage_error("run", "--json: with --dry-run there is no verdict");
 	else
 		return (o->file = argv[optind]);
 	return false;

@@ -24,6 +24,9 @@ struct run_relay {
 	uint64_t seq;             /* of the last event that was read */
 	struct client *events;    /* under way; NULL: broken off, or its own */
 	struct event *retry;      /* then, in a moment */
+	int64_t followed_ns;      /* when they were asked for last */
+	int64_t broken_ns;        /* since when nobody answers; 0: never */
+	bool is_lost;             /* what it tells is not known to the end */
 	json_t *version;          /* the answer of /v1/version */
 	json_t *proxies, *hosts;  /* the arrays of /v1/proxies, /v1/hosts */
 	json_t *faults, *created; /* names of faults and proxies that came with this run */
@@ -78,5 +81,5 @@ void own_free(struct driver *run);
 
 void events_line(struct run_relay *r, const char *text);       /* a record as JSON */
 bool events_begin(struct run_relay *r, char why[RUN_WHY_MAX]); /* what is open now; then live */
-void events_catch_up(struct run_relay *r);                     /* all that there is by now */
+void events_catch_up(struct run_relay *r); /* all that there is by now, or it is lost */
 void events_stop(struct run_relay *r);

@@ -4,6 +4,7 @@
  *     [#########-----------] 12.3 s of 27.0 s  STEP: WHAT  sessions 3, deaths 2, detected 1
  *
  * Deaths are sessions that a fault struck; detected are those whose application ended them then.
+ * Where there is no room for all, the bar is shorter and what the step does is cut.
  */
 #include "base/mono.h"
 #include "cli/look.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define BAR_CELLS 20
+#define NARROW    110 /* columns; the bar is half as long below */
 #define DRAW_NS   (100 * NS_PER_MS)
 #define WIPE      "\r\033[K"
 
@@ -128,26 +130,34 @@ static int columns(void)
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
 }
 
+/* Which step, and what it does. */
+static void say_now(struct driver *run, char *buf, size_t size)
+{
+	if (run->player)
+		player_now(run->player, buf, size);
+	else
+		snprintf(buf, size, run->began ? "cleaning up" : "waiting for traffic");
+}
+
 static void write_line(struct show *s, FILE *out)
 {
 	struct driver *run = s->run;
-	char bar[BAR_CELLS + 1], now[256] = "";
+	const int cells = columns() < NARROW ? BAR_CELLS / 2 : BAR_CELLS;
+	char time[64], now[256] = "", counts[96];
 	double at_s = run->began ? (double)driver_now_ns(run) / (double)NS_PER_S : 0;
 	double of_s = run->player ? (double)player_length_ns(run->player) / (double)NS_PER_S : 0;
-	size_t full = of_s > 0 && at_s < of_s ? (size_t)(at_s / of_s * BAR_CELLS) : BAR_CELLS;
+	int full = of_s > 0 && at_s < of_s ? (int)(at_s / of_s * cells) : cells, room;
 
-	memset(bar, '-', BAR_CELLS);
-	memset(bar, '#', run->began ? full : 0);
-	bar[BAR_CELLS] = '\0';
-	if (run->player)
-		player_now(run->player, now, sizeof(now));
-	else
-		snprintf(now, sizeof(now), "waiting for traffic");
-	fprintf(out, "[%s] %.1f s", bar, at_s);
-	if (of_s > at_s)
-		fprintf(out, " of %.1f s", of_s);
-	fprintf(out, "  %s  sessions %zu, deaths %u, detected %u", now, json_object_size(s->open),
-	    s->deaths, s->detected);
+	putc('[', out);
+	for (int i = 0; i < cells; i++)
+		putc(run->began && i < full ? '#' : '-', out);
+	snprintf(time, sizeof(time), of_s > at_s ? "%.1f s of %.1f s" : "%.1f s", at_s, of_s);
+	snprintf(counts, sizeof(counts), "sessions %zu, deaths %u, detected %u",
+	    json_object_size(s->open), s->deaths, s->detected);
+	say_now(run, now, sizeof(now));
+	room = columns() - 1 - (cells + (int)strlen("[]     ") + (int)strlen(time)) -
+	       (int)strlen(counts);
+	fprintf(out, "] %s  %.*s  %s", time, room > 0 ? room : 0, now, counts);
 }
 
 void show_draw(struct show *s)

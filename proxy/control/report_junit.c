@@ -39,7 +39,8 @@ static void write_value(FILE *out, const char *indent, const char *name, const j
 
 static void write_run(FILE *out, const json_t *verdict)
 {
-	static const char *const of_run[] = { "tool", "kernel", "seed", "replay", "seen_by" };
+	static const char *const of_run[] = { "tool", "kernel", "seed", "replay", "seen_by",
+		"config" };
 	static const char *const lists[] = { "relays", "faults", "deaths", "recoveries", "sessions",
 		"attempts" };
 	const json_t *run = json_object_get(verdict, "run");

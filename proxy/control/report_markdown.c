@@ -165,16 +165,20 @@ static void write_fence(FILE *out, const char *inside)
 	putc('\n', out);
 }
 
+static void write_block(FILE *out, const char *title, const char *inside)
+{
+	fprintf(out, "\n### %s\n\n", title);
+	write_fence(out, inside);
+	escape_write(out, ESCAPE_FENCE, inside);
+	putc('\n', out);
+	write_fence(out, inside);
+}
+
 static void write_replay(FILE *out, const json_t *verdict)
 {
 	const json_t *run = json_object_get(verdict, "run");
-	const char *replay = part_text(run, "replay");
 
-	fputs("\n### To play it again\n\n", out);
-	write_fence(out, replay);
-	escape_write(out, ESCAPE_FENCE, replay);
-	putc('\n', out);
-	write_fence(out, replay);
+	write_block(out, "To play it again", part_text(run, "replay"));
 	fputs("\nseed ", out);
 	text(out, part_text(run, "seed"));
 	fputs(", deadpeer ", out);
@@ -182,6 +186,8 @@ static void write_replay(FILE *out, const json_t *verdict)
 	fputs(", kernel ", out);
 	text(out, part_text(run, "kernel"));
 	putc('\n', out);
+	if (*part_text(run, "config"))
+		write_block(out, "The scenario", part_text(run, "config"));
 }
 
 bool report_markdown(const json_t *verdict, FILE *out)
@@ -200,6 +206,7 @@ bool report_markdown(const json_t *verdict, FILE *out)
 	write_table(out, verdict, &table_deaths);
 	write_table(out, verdict, &table_reconnects);
 	write_table(out, verdict, &table_recoveries);
+	write_table(out, verdict, &table_running);
 	write_story(out, verdict);
 	write_replay(out, verdict);
 	return !ferror(out);

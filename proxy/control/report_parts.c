@@ -98,16 +98,18 @@ char *words_duration(char *buf, size_t size, int64_t ns)
 {
 	int64_t s = ns / NS_PER_S;
 
-	if (ns < 0)
-		snprintf(buf, size, "%.3g s", (double)ns / (double)NS_PER_S);
-	else if (ns < NS_PER_S)
+	if (ns < 0 && ns >= -PART_MOST && size > 1) { /* before time began */
+		*buf = '-';
+		words_duration(buf + 1, size - 1, -ns);
+	} else if (ns < NS_PER_S) {
 		small_duration(buf, size, ns);
-	else if (s < 120)
+	} else if (s < 120) {
 		snprintf(buf, size, "%.*f s", s < 10 ? 2 : 1, (double)ns / 1e9);
-	else if (s < 7200)
+	} else if (s < 7200) {
 		snprintf(buf, size, "%d min %d s", (int)(s / 60), (int)(s % 60));
-	else
+	} else {
 		snprintf(buf, size, "%lld h %d min", (long long)(s / 3600), (int)(s % 3600 / 60));
+	}
 	return buf;
 }
 

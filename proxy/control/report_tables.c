@@ -293,7 +293,14 @@ const struct report_table table_recoveries = { "recoveries", "Recoveries", "reco
 	recovery_columns, 5 };
 const struct report_table table_steps = { "steps", "Steps", "steps", NULL, step_columns, 20 };
 const struct report_table table_faults = { "faults", "Faults", "faults", NULL, fault_columns, 20 };
+static bool is_running(const json_t *relay)
+{
+	return strcmp(part_text(relay, "name"), "own") != 0;
+}
+
 const struct report_table table_relays = { "relays", "Relays", "relays", NULL, relay_columns, 20 };
+const struct report_table table_running = { "relays", "Relays", "relays", NULL, relay_columns, 20,
+	is_running };
 
 const json_t **table_rows(const struct report_table *t, const json_t *verdict, size_t *n)
 {

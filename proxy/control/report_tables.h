@@ -28,7 +28,8 @@ struct report_table {
 };
 
 extern const struct report_table table_expectations, table_deaths, table_reconnects,
-    table_recoveries, table_steps, table_faults, table_relays;
+    table_recoveries, table_steps, table_faults, table_relays,
+    table_running; /* the relays, but the run's own */
 
 /* Of rows, so many at most; of a table that must be seen as a whole, all. */
 static inline size_t table_most(const struct report_table *t, size_t most)

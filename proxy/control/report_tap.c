@@ -62,6 +62,34 @@ static void write_case(FILE *out, size_t number, const struct report_case *c)
 	write_block(out, c);
 }
 
+/* A comment, with all lines of the text just as they are. */
+static void write_comment(FILE *out, const char *head, const char *text)
+{
+	fprintf(out, "# %s", head);
+	for (size_t length; *text; text += length) {
+		char *line;
+
+		length = strcspn(text, "\n");
+		line = strndup(text, length);
+		escape_write(out, ESCAPE_FENCE, line);
+		free(line);
+		if (text[length]) {
+			fputs(text[length + 1] ? "\n# " : "", out);
+			length++;
+		}
+	}
+	putc('\n', out);
+}
+
+static void write_run(FILE *out, const json_t *run)
+{
+	write_comment(out, "deadpeer ", part_text(run, "tool"));
+	write_comment(out, "kernel ", part_text(run, "kernel"));
+	write_comment(out, "seed ", part_text(run, "seed"));
+	write_comment(out, "replay: ", part_text(run, "replay"));
+	write_comment(out, "scenario:\n# ", part_text(run, "config"));
+}
+
 bool report_tap(const json_t *verdict, FILE *out)
 {
 	struct report_cases c;
@@ -75,9 +103,7 @@ bool report_tap(const json_t *verdict, FILE *out)
 	putc('\n', out);
 	for (size_t i = 0; i < c.n; i++)
 		write_case(out, i + 1, &c.cases[i]);
-	fputs("# replay: ", out);
-	escape_write(out, ESCAPE_TAP, part_text(json_object_get(verdict, "run"), "replay"));
-	putc('\n', out);
+	write_run(out, json_object_get(verdict, "run"));
 	cases_free(&c);
 	return !ferror(out);
 }

@@ -221,7 +221,8 @@ static void write_messages(const struct paper *p, const json_t *verdict)
 		if (!strcmp(part_text(e, "result"), "pass") || !part_has(e, "message"))
 			continue;
 		step = words_step(e);
-		line = words_make("%s: %s", step ? step : "", part_text(e, "message"));
+		line = words_make(
+		    "%s %s: %s", step ? step : "", part_text(e, "result"), part_text(e, "message"));
 		putc('\n', p->out);
 		write_wrapped(p, 2, line ? line : "");
 		free(step), free(line);
@@ -275,9 +276,10 @@ bool report_text(const json_t *verdict, FILE *out, bool color, int columns)
 	write_table(&p, verdict, &table_deaths);
 	write_table(&p, verdict, &table_reconnects);
 	write_table(&p, verdict, &table_recoveries);
+	write_table(&p, verdict, &table_running);
 	write_advice(&p, verdict);
 	fputs("\nReplay: ", out);
-	escape_write(out, ESCAPE_TERMINAL, part_text(json_object_get(verdict, "run"), "replay"));
+	escape_write(out, ESCAPE_FENCE, part_text(json_object_get(verdict, "run"), "replay"));
 	putc('\n', out);
 	return !ferror(out);
 }

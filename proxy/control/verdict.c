@@ -19,6 +19,7 @@ const char *const result_names[] = { "pass", "fail", "vacuous", "error", "skippe
 struct tally {
 	size_t n[RESULTS]; /* of expectations that count */
 	const struct fact_fault *refused;
+	bool relay_lost;             /* nobody knows the rest */
 	const struct record *failed; /* step */
 	enum result step;            /* its result */
 	enum result result;
@@ -49,12 +50,23 @@ static void look_at_steps(const struct facts *f, struct tally *t)
 	}
 }
 
+static void look_at_end(const struct facts *f, struct tally *t)
+{
+	for (size_t i = 0; i < f->journal->count; i++) {
+		const struct record *r = &f->journal->records[i];
+		const char *reason = record_text(r, "reason");
+
+		if (!strcmp(r->event, "run.end") && reason && !strcmp(reason, "relay"))
+			t->relay_lost = true;
+	}
+}
+
 /* What was not played was not shown. */
 static enum result conclude(const struct tally *t)
 {
 	const bool step = t->failed != NULL;
 
-	if (t->refused || t->n[RESULT_ERROR] || (step && t->step == RESULT_ERROR))
+	if (t->refused || t->relay_lost || t->n[RESULT_ERROR] || (step && t->step == RESULT_ERROR))
 		return RESULT_ERROR;
 	if (t->n[RESULT_FAIL] || step)
 		return RESULT_FAIL;
@@ -74,7 +86,7 @@ static int exit_code(const struct tally *t)
 
 	if (t->signal)
 		return EXIT_SIGNAL + t->signal;
-	return t->refused ? EXIT_REFUSED : codes[t->result];
+	return t->refused || t->relay_lost ? EXIT_REFUSED : codes[t->result];
 }
 
 static json_t *summary(const struct facts *f, const struct tally *t)
@@ -89,6 +101,8 @@ static json_t *summary(const struct facts *f, const struct tally *t)
 	if (t->refused)
 		n = asprintf(&text, "fault %s could not be injected: %s", t->refused->name,
 		    t->refused->refused);
+	else if (t->relay_lost)
+		n = asprintf(&text, "a relay was lost on the way: the rest is not known");
 	else if (t->failed)
 		n = asprintf(&text, "step %s failed: %s",
 		    record_text(t->failed, "step") ? record_text(t->failed, "step") : "?",
@@ -156,6 +170,7 @@ json_t *verdict_judge(
 		return NULL;
 	look_for_refused(f, &t);
 	look_at_steps(f, &t);
+	look_at_end(f, &t);
 	expectations = judge_all(f, about, &t);
 	t.result = conclude(&t);
 	verdict = expectations ? put_together(f, about, &t, expectations) : NULL;

@@ -480,7 +480,7 @@ def test_check_in_json(tmp_path):
     ini.write_text("[proxy a]\nlisten = 127.0.0.1:0\nupstream = builtin:echo\n")
     for words in (["check", ini, "--json"], ["check", "--json", ini], ["--json", "check", ini]):
         assert Cli()(*words).json == {"file": str(ini), "right": True, "errors": [], "proxies": 1,
-                                      "faults": 0}
+                                      "faults": 0, "steps": 0, "expectations": 0}
     ini.write_text("[proxy a]\nlisten = nowhere\nupstram = x\n")
     plain, said = Cli().run("check", ini), Cli().run("check", ini, "--json")
     assert (said.code, plain.code, said.err, plain.out) == (EXIT_USAGE, EXIT_USAGE, "", "")

@@ -1,4 +1,5 @@
 """make install and make uninstall, into a folder; the systemd unit, as systemd reads it."""
+import glob
 import os
 import shutil
 import subprocess
@@ -10,8 +11,11 @@ from api import BINARY
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 ALWAYS = {"bin/deadpeer", "share/man/man1/deadpeer.1", "share/man/man5/deadpeer.ini.5",
+          "share/man/man5/deadpeer-scenario.5",
           "share/bash-completion/completions/deadpeer", "share/zsh/site-functions/_deadpeer",
           "share/fish/vendor_completions.d/deadpeer.fish"}
+ALWAYS |= {f"share/deadpeer/{path[len(TOP) + len('/config/'):]}" for kind in ("scenarios/*.ini",
+           "schema/*.json") for path in glob.glob(f"{TOP}/config/{kind}")}
 NAMES = {"bin/toxiproxy-server", "bin/toxiproxy-cli"}
 
 

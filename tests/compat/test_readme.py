@@ -75,13 +75,37 @@ def test_every_example_is_listed():
     assert set(re.findall(r"\(config/examples/([^)]+\.ini)\)", read("..", "..", "README.md"))) == there
 
 
+def console_lines():
+    return [line for block in re.findall(r"^```console\n(.*?)^```", read("..", "..", "README.md"),
+                                         re.M | re.S)
+            for line in re.findall(r"^\$ (.*)$", block, re.M)]
+
+
+def test_the_scenarios_are_right(tmp_path):
+    """Its own is there as README.md has it; what they expect, and where, is as told."""
+    text = read("..", "..", "README.md")
+    ini = re.search(r"`survive.ini`:\n\n```ini\n(.*?)^```", text, re.M | re.S).group(1)
+    (tmp_path / "survive.ini").write_text(ini)
+    (tmp_path / "config").symlink_to(os.path.join(HERE, "..", "..", "config"))
+    ran = [shlex.split(line)[1:] for line in console_lines() if re.match(r"\./deadpeer run ", line)]
+    assert len(ran) == 2
+    for words in ran:
+        words.insert(words.index("--"), "--dry-run")
+        done = subprocess.run([BINARY, *words], cwd=tmp_path, timeout=20, capture_output=True,
+                              text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), done
+    for line, said in re.findall(r"survive\.ini:(\d+): (\w+)", text):
+        assert ini.splitlines()[int(line) - 1].startswith(f"{said} = "), (line, said)
+    names = glob.glob(os.path.join(HERE, "..", "..", "config", "scenarios", "*.ini"))
+    assert len(names) >= 20 and "has twenty to begin with" in text
+
+
 def test_the_commands_are_right():
     """Those that ask a running deadpeer get as far as asking: nobody is there."""
     told = set()
-    for block in re.findall(r"^```console\n(.*?)^```", read("..", "..", "README.md"), re.M | re.S):
-        for line in re.findall(r"^\$ (.*)$", block, re.M):
-            told |= {tuple(shlex.split(part, comments=True)[1:]) for part in line.split("; ")
-                     if re.match(r"(\./)?deadpeer (?!serve)", part)}
+    for line in console_lines():
+        told |= {tuple(shlex.split(part, comments=True)[1:]) for part in line.split("; ")
+                 if re.match(r"(\./)?deadpeer (?!serve|run)", part)}
     assert {words[0] for words in told} >= {"create", "fault", "wait", "sessions", "events", "heal"}
     for words in told - {("top",)}:
         done = subprocess.run([BINARY, *words], env={"DEADPEER_ADMIN": "127.0.0.1:1"}, timeout=20,

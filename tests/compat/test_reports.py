@@ -220,7 +220,8 @@ def test_markdown_is_well_formed(name):
             assert inside[0] == "sequenceDiagram"
             for line in inside[1:]:
                 assert MERMAID.fullmatch(line), line
-    assert [lang for lang, _ in fenced] == (["mermaid"] if verdict(name)["deaths"] else []) + [""]
+    assert [lang for lang, _ in fenced] == (["mermaid"] if verdict(name)["deaths"] else []) + \
+        [""] + ([""] if verdict(name)["run"]["config"] else [])
 
 
 @pytest.mark.parametrize("form", ["markdown", "text", "html"])
@@ -246,7 +247,9 @@ def test_markdown_says_all():
 @pytest.mark.parametrize("columns", [80, 120])
 def test_tables_fit_the_terminal(name, columns):
     in_table = False
-    for line in render(name, "text", columns).split("\n"):
+    text, replay = render(name, "text", columns).split("\nReplay: ")
+    assert not HIDDEN.search(replay.replace("\n", "").replace("\t", ""))
+    for line in text.split("\n"):
         assert not HIDDEN.search(line) and line == line.rstrip(), line
         in_table = in_table or line in ("Expectations", "Reconnects", "Recoveries") or \
             line.startswith("Deaths")
@@ -273,7 +276,7 @@ def test_text_says_all():
                         line)
     assert lines[-2].startswith("Replay: deadpeer run config/scenarios/mass-reconnect.ini --seed 138")
     assert "What would help\n  Idle connections are never noticed" in text
-    assert "step 2: run: /bin/check-queue exited with 1" in text
+    assert "step 2 fail: run: /bin/check-queue exited with 1" in text
     assert "fault cut was refused: power_loss needs" in re.sub(r"\s+", " ", render(
         "refused", "text", 80))
 
@@ -428,6 +431,17 @@ def test_pictures_show_what_the_verdict_says(pages):
         shown = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cn", "Zl")
                         and c not in "\t\n" else c for c in HOSTILE)
         assert hostile.evaluate("document.querySelector('h1').textContent") == shown
+
+
+# --- all of them ---
+
+@pytest.mark.parametrize("form", ["junit", "tap", "markdown", "html"])
+def test_what_it_takes_to_play_it_again_is_in_each(form):
+    text = html.unescape(render("storm", form)).replace("\\", "")
+    run = verdict("storm")["run"]
+    for word in (run["seed"], run["tool"], run["kernel"], run["replay"],
+                 *run["config"].splitlines()):
+        assert word in text, word
 
 
 # --- files ---

@@ -186,6 +186,10 @@ WRONG = [
     (["s.ini", "--limit", "5"], "--limit"),
     (["s.ini", "--rung", "low"], "--rung"),
     (["s.ini", "--admin", "127.0.0.1:1", "--listen", "p=:0"], "its own relay"),
+    (["s.ini", "--dry-run", "--json"], "there is no verdict"),
+    (["s.ini", "--report", "/proc/nowhere/out", "--", "sh", "-c", "echo started"],
+     "/proc/nowhere/out: No such file"),
+    (["s.ini", "--report", "/dev/null"], "/dev/null: Permission denied"),
     (["s.ini", "--", "./no-such-program"], "no-such-program: No such file"),
 ]
 
@@ -209,6 +213,7 @@ def test_an_address_in_use_is_told(scenario, echo):
     path = scenario.write(ECHO + "[at 0]\npause = 1ms\n[expect]\nno_loss = yes\n")
     said = scenario.run(path, "--listen", f"p={echo.address}")
     assert said.code == USAGE and "in use" in said.err, said
+    assert "deadpeer.start" not in said.err
     assert not scenario.left()
 
 
@@ -285,10 +290,11 @@ def test_dry_run_starts_nothing(scenario):
     assert not scenario.left() and not os.path.exists(os.path.join(scenario.folder, "it"))
 
 
-def test_progress_on_a_terminal(scenario):
+@pytest.mark.parametrize("columns", [120, 80])
+def test_progress_on_a_terminal(scenario, columns):
     path = scenario.write(ECHO + STRIKE + "pause = 2s\n[expect]\ndetect_within = 2s\n")
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     driver = subprocess.Popen([BINARY, "run", path, "--", *scenario.client(0.3, "stay")],
                               stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
                               env={**scenario.cli.env, "TERM": "xterm", "NO_COLOR": "1"})
@@ -307,11 +313,13 @@ def test_progress_on_a_terminal(scenario):
     reader.join(10)
     os.close(master)
     text = b"".join(raw).decode()
-    assert re.search(r"\r\x1b\[K\[#+-+\] \d\.\d s of \d+\.\d s  step 1: pause, \d\.\d s left  "
+    step = r"step 1: pause, \d\.\d s left" if columns > 100 else r"step 1: pause[^a-z]*"
+    assert re.search(r"\r\x1b\[K\[#*-+\] \d\.\d s of \d+\.\d s  " + step + "  "
                      r"sessions \d, deaths 1, detected 1", text), text
     assert "\x1b[K" in text and "\x1b[2m" not in text
+    assert "waiting for traffic" not in text[text.index("pass"):]
     assert re.search(r"\x1b\[Kconnected\r\n", text), text  # the line makes room for it
-    assert max(map(len, re.findall(r"\x1b\[K(\[[^\r\n]*)", text))) < 120
+    assert max(map(len, re.findall(r"\x1b\[K(\[[^\r\n]*)", text))) < columns
 
 
 # --- how it ends ---
@@ -389,6 +397,26 @@ def test_a_command_that_ends_before_the_steps_skips_the_rest(scenario):
     assert scenario.events("command.exited", code=5)
     step, = scenario.events("step.ended")
     assert step["result"] == "skipped" and "command has ended" in step["message"]
+
+
+def test_the_replay_plays_the_same(scenario):
+    """As it stands in the reports: through a shell, with whatever is quoted in it."""
+    path = scenario.write(ECHO + "[at 0]\nname = wait\npause = 1ms..300ms\nrun = true\n"
+                          "[expect]\nno_loss = yes\n")
+    scenario.run(path, command=["sh", "-c", "echo \"it's\n  two # lines\\n\""])
+    with open(os.path.join(scenario.report, "verdict.json"), encoding="utf-8") as f:
+        first = json.load(f)
+    replay = first["run"]["replay"]
+    with open(os.path.join(scenario.report, "results.tap"), encoding="utf-8") as f:
+        assert f"# replay: {replay}\n".replace("\n", "\n# ") in f.read()
+    with open(os.path.join(scenario.report, "summary.md"), encoding="utf-8") as f:
+        assert f"\n{replay}\n" in f.read()
+    again = subprocess.run(["sh", "-c", replay.replace("deadpeer", BINARY, 1)], timeout=30,
+                           env=scenario.cli.env, capture_output=True, text=True, check=False)
+    assert "it's\n  two # lines" in again.stdout and f"Replay: {replay}\n" in again.stdout, again
+    with open(os.path.join(scenario.report, "verdict.json"), encoding="utf-8") as f:
+        second = json.load(f)
+    assert first["run"]["seed"] == second["run"]["seed"]
 
 
 def test_a_relay_that_dies_is_told(scenario):
@@ -475,6 +503,29 @@ def test_a_fault_of_somebody_else_is_left_alone(scenario, two):
     said = scenario.run(path, *admins(two))
     assert said.code == FAIL and "there is a fault mine" in said.err, said
     assert [f["type"] for f in two[0].api.get("/v1/faults").json["faults"]] == ["noop"]
+
+
+@pytest.mark.parametrize("pause", ["50s", "1s"])  # it is missed on the way, and at the end
+def test_a_running_relay_that_dies_is_told(scenario, two, tmp_path, pause):
+    (tmp_path / "c").mkdir()
+    third = Deadpeer(tmp_path / "c").start()
+    path = scenario.write(f"[at 0]\nrun = kill -9 {third.process.pid}\npause = {pause}\n"
+                          "[expect]\nno_loss = yes\n")
+    said = scenario.run(path, *admins(two), "--admin", third.api.address)
+    assert said.code == NOT_INJECTED, said
+    assert f"cannot reach {third.api.address}" in said.err and "a relay was lost" in said.out
+    with open(os.path.join(scenario.report, "verdict.json"), encoding="utf-8") as f:
+        verdict = json.load(f)
+    assert (verdict["result"], verdict["exit_code"]) == ("error", NOT_INJECTED)
+    third.process.wait()
+
+
+def test_how_the_clocks_stand_is_shown(scenario, two):
+    path = scenario.write("[at 0]\npause = 1ms\n[expect]\nno_loss = yes\n")
+    said = scenario.run(path, *admins(two))
+    assert "clock ahead" in said.out
+    for d in two:
+        assert re.search(rf"^  {re.escape(d.api.address)} .* [µm]s ", said.out, re.M), said.out
 
 
 def test_a_relay_that_is_not_there_is_told(scenario):

@@ -108,7 +108,8 @@ static const struct {
 	{ 28200 * NS_PER_MS, "28.2 s" },
 	{ 937 * NS_PER_S, "15 min 37 s" },
 	{ 7500 * NS_PER_S, "2 h 5 min" },
-	{ -1500 * NS_PER_MS, "-1.5 s" },
+	{ -1500 * NS_PER_MS, "-1.50 s" },
+	{ -50500, "-50.5 \u00b5s" },
 	{ INT64_MAX, "2562047 h 47 min" },
 };
 

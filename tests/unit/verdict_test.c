@@ -335,6 +335,8 @@ static const struct {
 	    ERROR, 1 },
 	{ "detect_within = 1s", KNEW("5") "6 run.events_lost relay=local lost=3\n" RIG_END("20"),
 	    FAIL, 1 },
+	{ "detect_within = 9s", KNEW("5") "20 run.end reason=relay\n", ERROR, 4 },
+	{ "detect_within = 1s", KNEW("5") "20 run.end reason=relay\n", ERROR, 4 },
 };
 
 START_TEST(the_whole)
