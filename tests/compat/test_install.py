@@ -10,6 +10,7 @@ from api import BINARY
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 ALWAYS = {"bin/deadpeer", "share/man/man1/deadpeer.1", "share/man/man5/deadpeer.ini.5",
+          "share/man/man5/deadpeer-scenario.5",
           "share/bash-completion/completions/deadpeer", "share/zsh/site-functions/_deadpeer",
           "share/fish/vendor_completions.d/deadpeer.fish"}
 NAMES = {"bin/toxiproxy-server", "bin/toxiproxy-cli"}
