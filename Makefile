@@ -105,22 +105,21 @@ test-wire: $(BUILD)/wire_test
 test-net: $(BUILD)/deadpeer
 	DEADPEER=$(abspath $<) tests/net/run $(NET_ARGS)
 
-test-e2e: $(BUILD)/deadpeer
+test-e2e: $(BUILD)/deadpeer tests/e2e/node_modules/.package-lock.json
 	$(PYTEST) -m 'not long' -n 4 --dist loadfile --timeout 120 tests/e2e $(E2E_ARGS)
 
-# What Toxiproxy's clients rely on, the native API and the command line: COMPAT_ARGS='-k populate'
-# toxiproxy-node-client comes from npm, as its lock file says; without it (no npm, no registry) its
-# tests are skipped.
-NODE_CLIENT := tests/compat/node_modules/.package-lock.json
-$(NODE_CLIENT): tests/compat/package-lock.json
-	-cd tests/compat && timeout 40 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
+# Clients for Node.js come from npm, as the folder's lock file says; without them (no npm, no
+# registry) their tests are skipped.
+tests/%/node_modules/.package-lock.json: tests/%/package-lock.json
+	-cd $(<D) && timeout 40 npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1
 
 # Reports of verdicts made up, without a run.
 $(BUILD)/render: $(BUILD)/tests/compat/render.o $(OBJ)
 	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# What Toxiproxy's clients rely on, the native API and the command line: COMPAT_ARGS='-k populate'
 .PHONY: test-compat
-test-compat: $(BUILD)/deadpeer $(BUILD)/render $(BUILD)/unit $(NODE_CLIENT)
+test-compat: $(BUILD)/deadpeer $(BUILD)/render $(BUILD)/unit tests/compat/node_modules/.package-lock.json
 	$(PYTEST) -n 4 --timeout 60 tests/compat $(COMPAT_ARGS)
 
 .PHONY: test-long

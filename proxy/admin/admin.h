@@ -22,6 +22,8 @@ struct admin *admin_new(
     struct control *control, const struct settings *settings, bool open, char *err, size_t size);
 /* It can be reached from other machines, and asks nobody for a token. */
 bool admin_is_exposed(const struct admin *a);
+/* Its token is in a file that everybody on this machine may read. */
+bool admin_token_is_public(const struct admin *a);
 void admin_free(struct admin *a); /* NULL is fine */
 
 /* Where it listens, with the real port. Returns buf (ADDR_TEXT_MAX). */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #define TOKEN_MAX 1024
 #define TOKEN_ENV "DEADPEER_ADMIN_TOKEN"
@@ -96,43 +97,50 @@ bool guard_token_is(const char *authorization, const char *token)
 /* One word of printable ASCII; a newline behind it is an editor's. */
 static bool check_token(char *text, const char *where, char *err, size_t size)
 {
-	size_t len = strcspn(text, "\r\n");
+	size_t len = strcspn(text, "\r\n"), whole = strlen(text);
 
 	if (text[len + strspn(text + len, "\r\n")] == '\0')
 		text[len] = '\0';
 	for (const char *c = text; *c; c++)
 		if (*c <= ' ' || *c > '~')
 			len = 0;
-	if (len)
+	if (len && whole < TOKEN_MAX - 1)
 		return true;
-	snprintf(err, size, "%s: expected a token, one word of printable ASCII", where);
+	snprintf(err, size, "%s: expected a token, one word of printable ASCII, of at most %d",
+	    where, TOKEN_MAX - 2);
 	return false;
 }
 
-static bool read_file(const char *path, char *text, size_t room, char *err, size_t size)
+static bool read_file(
+    const char *path, char *text, size_t room, bool *is_public, char *err, size_t size)
 {
 	FILE *f = fopen(path, "re");
+	struct stat st;
 	size_t len;
 
 	if (!f) {
 		snprintf(err, size, "admin_token_file %s: %s", path, strerror(errno));
 		return false;
 	}
+	if (is_public)
+		*is_public = !fstat(fileno(f), &st) && S_ISREG(st.st_mode) && st.st_mode & S_IROTH;
 	len = fread(text, 1, room - 1, f);
 	fclose(f);
 	text[len] = '\0';
 	return true;
 }
 
-bool guard_read_token(const char *file, char **token, char *err, size_t size)
+bool guard_read_token(const char *file, char **token, bool *is_public, char *err, size_t size)
 {
 	const char *env = getenv(TOKEN_ENV);
 	char text[TOKEN_MAX];
 
 	*token = NULL;
+	if (is_public)
+		*is_public = false;
 	if (!file && !env)
 		return true;
-	if (file && !read_file(file, text, sizeof(text), err, size))
+	if (file && !read_file(file, text, sizeof(text), is_public, err, size))
 		return false;
 	if (!file)
 		snprintf(text, sizeof(text), "%s", env);

@@ -21,6 +21,7 @@ bool guard_origin_is_own(const char *origin, const char *host);
  * not depend on where they differ. */
 bool guard_token_is(const char *authorization, const char *token);
 
-/* The token that settings and environment give: *token is NULL when there is none; free it. False:
- * err says what is wrong with it. file NULL: none. */
-bool guard_read_token(const char *file, char **token, char *err, size_t size);
+/* The token that settings and environment give: *token is NULL when there is none; free it.
+ * *is_public (may be NULL): it is a file's that everybody on this machine may read. False: err says
+ * what is wrong with it. file NULL: none. */
+bool guard_read_token(const char *file, char **token, bool *is_public, char *err, size_t size);

@@ -167,13 +167,30 @@ static struct fault_spec *add_named(
 	return f;
 }
 
+#define OTHER_KEYS_MAX 32
+
+/* What a fault takes beside fault_fields: its type's own keys, and those of a new one. */
+static void list_others(
+    const char *others[OTHER_KEYS_MAX + 1], const struct fault_spec *f, bool is_new)
+{
+	static const char *const also[] = { "name", "type", "at" };
+	size_t n = 0;
+
+	for (size_t i = 0; is_new && i < sizeof(also) / sizeof(*also); i++)
+		others[n++] = also[i];
+	for (const struct field *row = f->type->params; row && row->key && n < OTHER_KEYS_MAX;
+	     row++)
+		others[n++] = row->key;
+	others[n] = NULL;
+}
+
 /* Keys of its type first, as in the INI file. */
 static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bool is_new)
 {
-	static const char *const also[] = { "name", "type", "at", NULL };
-	const char *key;
+	const char *key, *others[OTHER_KEYS_MAX + 1];
 	json_t *value;
 
+	list_others(others, f, is_new);
 	spec_json_preset(f, o);
 	json_object_foreach((json_t *)(uintptr_t)o, key, value)
 	{
@@ -186,7 +203,7 @@ static bool set_values(struct edit *e, struct fault_spec *f, const json_t *o, bo
 		if (own)
 			continue;
 		one = json_pack("{s:O}", key, value);
-		ok = native_set(e, fault_fields, f, one, is_new ? also : NULL);
+		ok = native_set(e, fault_fields, f, one, others);
 		json_decref(one);
 		if (!ok)
 			return false;
@@ -333,6 +350,7 @@ void native_faults_delete(struct call *c)
 /* --- heal --- */
 
 struct healing {
+	struct control *control;
 	const char *proxy; /* NULL: everything */
 	json_t *lifted;
 };
@@ -351,18 +369,29 @@ static bool covers_only(const struct config *draft, const struct fault_spec *f, 
 	return covers;
 }
 
+/* Nothing of it is left to be undone, and that has been told. */
+static bool is_over(const struct control *c, const struct fault_spec *s)
+{
+	const struct fault *f = engine_find(&c->relay->engine, s->name);
+
+	return f && f->state == FAULT_OVER;
+}
+
+/* What is over is forgotten, too, but was not lifted. */
 static bool heal(struct edit *e, struct config *draft, void *arg)
 {
 	const struct healing *h = arg;
 
 	if (h->proxy && !config_find_proxy(draft, h->proxy))
-		return edit_fail(e, EDIT_NOT_FOUND, "no proxy %.64s", h->proxy);
+		return edit_fail(e, EDIT_NOT_FOUND,
+		    "no proxy %.64s: GET /v1/proxies tells what there is", h->proxy);
 	for (size_t i = draft->n_faults; i-- > 0;) {
 		struct fault_spec *f = draft->faults[i];
 
 		if (h->proxy && !covers_only(draft, f, h->proxy))
 			continue;
-		json_array_insert_new(h->lifted, 0, json_string(f->name));
+		if (!is_over(h->control, f))
+			json_array_insert_new(h->lifted, 0, json_string(f->name));
 		config_remove_fault(draft, f);
 	}
 	return true;
@@ -376,7 +405,7 @@ void native_heal(struct call *c)
 	};
 	const json_t *body = native_body(c);
 	struct edit e = { .what = "heal" };
-	struct healing h = { NULL };
+	struct healing h = { .control = c->control };
 	char *proxy = NULL;
 
 	if (!body)

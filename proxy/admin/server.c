@@ -37,8 +37,9 @@ struct admin {
 	struct event *resume;            /* after EMFILE */
 	char *token;                     /* NULL: nobody is asked for one */
 	union sockaddr_any bound;
-	bool is_local;      /* loopback, or a Unix socket */
-	uint64_t seed, ids; /* of request ids */
+	bool is_local;        /* loopback, or a Unix socket */
+	bool token_is_public; /* everybody on this machine may read it */
+	uint64_t seed, ids;   /* of request ids */
 };
 
 static const struct route *const tables[] = { toxiproxy_routes, native_routes, NULL };
@@ -46,6 +47,11 @@ static const struct route *const tables[] = { toxiproxy_routes, native_routes, N
 bool admin_is_exposed(const struct admin *a)
 {
 	return !a->is_local && !a->token;
+}
+
+bool admin_token_is_public(const struct admin *a)
+{
+	return a->token_is_public;
 }
 
 bool admin_is_off(const struct settings *settings)
@@ -302,7 +308,7 @@ struct admin *admin_new(
 		return NULL;
 	a->control = control;
 	a->seed = rng_new_seed();
-	if (guard_read_token(settings->admin_token_file, &a->token, err, size))
+	if (guard_read_token(settings->admin_token_file, &a->token, &a->token_is_public, err, size))
 		fd = listen_on(a, settings->admin, open, err, size);
 	if (fd >= 0 && start_http(a, fd))
 		return a;

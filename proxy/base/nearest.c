@@ -56,6 +56,8 @@ const char *nearest_find(const char *word, const char *const *candidates)
 
 		if (n == 0 || n > WORD_MAX)
 			continue;
+		if ((n > len ? n - len : len - n) >= best)
+			continue; /* each byte too many costs one */
 		size_t d = distance(word, len, *candidates, n);
 		if (d < best) {
 			best = d;

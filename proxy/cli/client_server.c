@@ -70,7 +70,7 @@ enum server_found server_find(
 		snprintf(err, size, "%s: expected %s, got \"%s\"", from, want, s->text);
 		return SERVER_WRONG;
 	}
-	if (!guard_read_token(token_file, &s->token, err, size))
+	if (!guard_read_token(token_file, &s->token, NULL, err, size))
 		return SERVER_WRONG;
 	if (a.any || a.kind == ADDR_NAME)
 		return look_up(s, &a, err, size) ? SERVER_FOUND : SERVER_UNKNOWN;

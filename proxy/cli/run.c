@@ -28,6 +28,7 @@
 
 #define TICK_NS    (20 * NS_PER_MS)
 #define JUDGE_NS   (200 * NS_PER_MS) /* how often it is asked whether all is decided */
+#define CALM_NS    (500 * NS_PER_MS) /* until all is told of what the last step did */
 #define COMMAND_NS (5 * NS_PER_S)    /* from SIGTERM to SIGKILL */
 
 void driver_say(struct driver *run, const char *fmt, ...)
@@ -248,7 +249,7 @@ static void command_ended(struct process *p)
 static int start_command(struct driver *run)
 {
 	json_t *argv = json_array();
-	char why[256];
+	char why[256], pid[16];
 
 	if (!run->command_words)
 		return json_decref(argv), 0;
@@ -261,6 +262,8 @@ static int start_command(struct driver *run)
 	}
 	for (char **word = run->command_words; *word; word++)
 		json_array_append_new(argv, json_string(*word));
+	snprintf(pid, sizeof(pid), "%d", (int)run->command.pid);
+	set_variable(run, "COMMAND_PID", "", pid); /* for what run= starts */
 	driver_tell(run, "command.started",
 	    json_pack("{s:i, s:o}", "pid", (int)run->command.pid, "argv", argv));
 	watch_process(run->watch, run->command.pid);
@@ -348,7 +351,7 @@ static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *judg
 		return "";
 	if (now_ns >= over_ns + run->scenario->settle_ns)
 		return "settled";
-	if (now_ns < *judged_ns + JUDGE_NS)
+	if (now_ns < over_ns + CALM_NS || now_ns < *judged_ns + JUDGE_NS)
 		return "";
 	*judged_ns = now_ns;
 	return verdict_settled(run->scenario, &run->journal) ? "decided" : "";

@@ -327,6 +327,11 @@ static int start_admin(struct serve *s)
 		    "deadpeer %s: other machines can reach the API, and nobody is asked for a "
 		    "token: DEADPEER_ADMIN_TOKEN in the environment sets one\n",
 		    s->plan->name);
+	if (admin_token_is_public(s->admin))
+		fprintf(stderr,
+		    "deadpeer %s: everybody on this machine may read admin_token_file %s: "
+		    "chmod o-r %s\n",
+		    s->plan->name, set->admin_token_file, set->admin_token_file);
 	s->control.edited = edited;
 	s->control.edited_arg = s;
 	s->control.reload = reload;

@@ -69,7 +69,8 @@ int64_t player_plan_length_ns(const struct scenario *scenario, uint64_t seed)
 {
 	int64_t at = 0;
 
-	for (const struct step *s = scenario->steps; s < scenario->steps + scenario->n_steps; s++) {
+	for (size_t i = 0; i < scenario->n_steps; i++) {
+		const struct step *s = &scenario->steps[i];
 		int64_t begin =
 		    add_ns(s->is_after ? add_ns(at, s->when.within_ns) : s->at_ns, s->delay_ns);
 

@@ -237,13 +237,23 @@ static bool others_settled(const struct facts *f)
 	return true;
 }
 
+/* What is armed and has not begun may strike yet. */
+static bool all_began(const struct facts *f)
+{
+	for (size_t i = 0; i < f->n_faults; i++)
+		if (f->faults[i].active_ns == NOT_YET && f->faults[i].lifted_ns == NOT_YET &&
+		    !f->faults[i].refused)
+			return false;
+	return true;
+}
+
 static bool all_settled(const struct facts *f, unsigned waits)
 {
 	if (waits & WAITS_EXITED && !f->exited)
 		return false;
 	if (!(waits & ~(unsigned)WAITS_EXITED))
 		return true;
-	if (!f->n_deaths || (waits & WAITS_OTHERS && !others_settled(f)))
+	if (!f->n_deaths || !all_began(f) || (waits & WAITS_OTHERS && !others_settled(f)))
 		return false;
 	for (size_t i = 0; i < f->n_deaths; i++)
 		if (!death_settled(f, &f->deaths[i], waits))

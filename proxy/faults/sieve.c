@@ -59,6 +59,8 @@ void run_sieve(struct run *r, unsigned legs, const struct wire_sieve *s)
 		r->grade[LEG_CLIENT] = r->grade[LEG_SERVER] = GRADE_REFUSED;
 		return;
 	}
+	if (s->probes) /* for whoever probes it is a death */
+		strike_changes(r, true);
 	*r->sieve = (struct run_sieve){ .wish = *s, .legs = (uint8_t)legs };
 	for (enum leg leg = 0; leg < LEGS; leg++) {
 		if (!(legs & 1u << leg))

@@ -16,7 +16,7 @@
 
 #define DEPTH 40
 /* Pieces of one call: a piece is a write of its own, and others want their turn, too. */
-#define ROUND 256
+#define ROUND 32
 
 struct slicer_params {
 	int direction;

@@ -155,17 +155,16 @@ static const char *text_of(
 /* What a number would have to be, for those who send numbers. */
 static const char *want_number(const struct place *p, const char *want)
 {
-	static const char milliseconds[] = "a whole number of milliseconds, 0 or more";
-	static const char bytes[] = "a whole number of bytes, 0 or more";
+	static const char *const whole[] = {
+		[FIELD_DURATION] = "a whole number of milliseconds, 0 or more",
+		[FIELD_SIZE] = "a whole number of bytes, 0 or more",
+		[FIELD_RATE] = "a whole number of KB/s, 0 or more",
+	};
 
-	if (p->unit.worth == NS_PER_MS)
-		return milliseconds;
-	if (p->unit.worth == NS_PER_US)
+	if (p->field->kind == FIELD_DURATION && p->unit.worth == NS_PER_US)
 		return "a whole number of microseconds, 0 or more";
-	if (p->field->kind == FIELD_SIZE)
-		return bytes;
-	if (p->field->kind == FIELD_RATE)
-		return "a whole number of KB/s, 0 or more";
+	if (p->field->kind < sizeof(whole) / sizeof(*whole) && whole[p->field->kind])
+		return whole[p->field->kind];
 	return want ? want : "a whole number, 0 or more";
 }
 
@@ -192,8 +191,9 @@ static bool set_one(
 	if (p.unit.suffix && (!given || *given == '-'))
 		want = want_number(&p, want);
 	char *got = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
-	snprintf(err, size, "attribute %s: expected %s, got %.64s", p.field->key,
-	    want ? want : "a text", got ? got : "?");
+	snprintf(err, size, "attribute %s: expected %s%s, got %.64s", p.field->key,
+	    want ? want : "a text",
+	    p.unit.suffix && json_is_real(value) ? " (no \".\", no \"e\")" : "", got ? got : "?");
 	free(got);
 	return false;
 }

@@ -125,6 +125,8 @@ def test_several_proxies_all_and_a_host(cli):
     (["q", "hang"], 'got "q"'),
     (["p", "hang", "name=a b"], "name: expected"),
     (["p", "nonsense"], "`deadpeer fault types` tells what there is"),
+    (["p", "latency", "jiter=5ms"], "jiter: no such key (did you mean jitter?)"),
+    (["p", "latency", "xyz=5"], "xyz: no such key; there are: name, type, at, direction, latency, "),
 ])
 def test_what_the_server_refuses(cli, words, why):
     create(cli)
@@ -142,7 +144,7 @@ def test_what_the_server_refuses(cli, words, why):
     (["kill", "7"], "no session 7 is open: `deadpeer sessions` tells which are"),
     (["events", "--limit", "x"], "--limit: expected a whole number"),
     (["inspect", "x"], "proxy not found\nTry 'deadpeer list'."),
-    (["heal", "x"], "no proxy x\nTry 'deadpeer list'."),
+    (["heal", "x"], "no proxy x: `deadpeer list` tells what there is"),
 ])
 def test_what_to_try_is_said_in_commands(cli, words, why):
     create(cli)
@@ -504,7 +506,8 @@ def test_help_of_a_command_by_the_word_help():
 
 def test_examples_are_right_usage():
     """None of them is refused before the server is asked: nobody is there, and that is all."""
-    local = ("serve", "toxiproxy-cli", "check", "demo", "predict", "doctor", "completion", "fault types")
+    local = ("serve", "toxiproxy-cli", "check", "demo", "run", "predict", "doctor", "completion",
+             "fault types")
     for name in commands():
         if name in local:
             continue

@@ -139,7 +139,7 @@ def test_the_image_has_the_libraries():
         pytest.skip("this is not Debian 12, whose packages the Dockerfile names")
     wanted = set()
     told = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True, timeout=20)
-    for path in re.findall(r"=> (\S*(?:libevent|libinih|libjansson)\S*)", told.stdout):
+    for path in re.findall(r"=> (\S*(?:libevent|libinih|libjansson|libmd)\S*)", told.stdout):
         owner = subprocess.run(["dpkg", "-S", f"*/{os.path.basename(path)}"], capture_output=True,
                                text=True, check=True, timeout=20).stdout
         wanted.add(owner.split(":")[0])

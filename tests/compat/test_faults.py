@@ -68,6 +68,12 @@ def test_attributes_are_milliseconds_or_text(api):
     ("refuse", {"nth": 5}, "nth: refuse does not take nth"),
     ("idle_timeout", {"mode": "x"}, "attribute mode: expected drop, rst_next, rst_both or fin"),
     ("hang", {"side": "x"}, "attribute side: expected server, client or both"),
+    ("bandwidth", {"rate": 1000.0}, "attribute rate: expected a whole number of KB/s, 0 or more "
+     '(no ".", no "e"), got 1000.0'),
+    ("latency", {"latency": 5.0}, "attribute latency: expected a whole number of milliseconds, "
+     '0 or more (no ".", no "e"), got 5.0'),
+    ("slicer", {"delay": 5.0}, "expected a whole number of microseconds, 0 or more (no"),
+    ("limit_data", {"bytes": "x"}, "attribute bytes: expected a whole number of bytes, 0 or more, "),
 ])
 def test_bad_attributes(api, type_, attributes, said):
     api.proxy()

@@ -73,6 +73,7 @@ def test_beyond_loopback_it_wants_a_token(tmp_path, address):
 def test_a_token_that_is_none(tmp_path):
     assert "No such file" in refused(tmp_path, "--admin-token-file", str(tmp_path / "nothing"))
     assert "expected a token" in refused(tmp_path, env={"DEADPEER_ADMIN_TOKEN": "two words"})
+    assert "at most 1022" in refused(tmp_path, env={"DEADPEER_ADMIN_TOKEN": "x" * 1023})
 
 
 @pytest.mark.parametrize("source", ["file", "environment"])
@@ -93,6 +94,17 @@ def test_the_token(tmp_path, source):
     holder = Api(d.api.address, Authorization="Bearer secret")
     assert holder.get("/version", Host="any.example").status == 200
     assert holder.proxy()["name"] == "p"
+    assert d.stop() == 0
+
+
+@pytest.mark.parametrize("mode, told", [(0o644, True), (0o640, False), (0o600, False)])
+def test_a_token_that_everybody_may_read(tmp_path, mode, told):
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    token.chmod(mode)
+    d = Deadpeer(tmp_path, "--admin-token-file", str(token)).start()
+    assert (f"everybody on this machine may read admin_token_file {token}: chmod o-r {token}"
+            in d.read("log")) == told
     assert d.stop() == 0
 
 

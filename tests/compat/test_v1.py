@@ -132,7 +132,7 @@ def test_what_would_take_too_long_is_refused(v1, api):
     names = [f"n{i:x}" for i in range(60000)]
     assert "4096 names" in call("POST", "/v1/faults", {"type": "hang", "proxy": ",".join(names)}, 400)
     assert "4096 names" in call("POST", "/v1/faults", {"type": "hang", "proxy": names}, 400)
-    call("POST", "/v1/partitions", {"a": names, "b": ["p"]}, 404)
+    assert "100 hosts" in call("POST", "/v1/partitions", {"a": names, "b": ["p"]}, 400)
     many = {"name": "q", "listen": "127.0.0.1:0", "upstream": "builtin:echo",
             "faults": [{"type": "hang"}] * 20000}
     assert "2000 faults" in call("POST", "/v1/proxies", many, 400)
@@ -367,6 +367,18 @@ def test_heal(v1):
     assert v1.post("/heal") == {"lifted": ["a", "b"]}
     assert v1.post("/heal") == {"lifted": []}
     assert len(v1.events(0, "fault.lifted")) == 3
+
+
+def test_heal_tells_only_what_was_still_to_be_healed(v1):
+    v1.proxy()
+    v1.fault("hang", name="short", duration="1ms")
+    v1.fault("reset", name="instant")
+    v1.fault("reboot", name="booting", down="1ms", service_delay="1h")
+    v1.fault("hang", name="to-come", delay="1h")
+    wait_until(lambda: {f["name"]: f["state"] for f in v1.get("/faults")["faults"]} == {
+        "short": "over", "instant": "over", "booting": "booting", "to-come": "waiting"})
+    assert v1.post("/heal") == {"lifted": ["booting", "to-come"]}
+    assert v1.get("/faults") == {"faults": []}, "what was over is forgotten, too"
 
 
 # --- sessions ---

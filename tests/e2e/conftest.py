@@ -1,8 +1,12 @@
 """Real programs through deadpeer, on loopback. A server is started once for the tests of its file."""
+import os
+import subprocess
+
 import pytest
 
 import programs
 from relay import Deadpeer
+from survive import CLIENTS
 
 
 def pytest_configure(config):
@@ -23,6 +27,15 @@ redis = fixture_of(programs.Redis)
 postgres = fixture_of(programs.Postgres)
 nginx = fixture_of(programs.Nginx)
 sshd = fixture_of(programs.Sshd)
+
+
+@pytest.fixture(scope="module")
+def subscriber(tmp_path_factory):
+    """The client in clients/subscriber.c."""
+    program = str(tmp_path_factory.mktemp("subscriber") / "subscriber")
+    subprocess.run([programs.need("gcc"), "-O1", "-o", program, os.path.join(CLIENTS, "subscriber.c"),
+                    "-lhiredis"], check=True, timeout=60)
+    return program
 
 
 @pytest.fixture

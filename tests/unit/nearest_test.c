@@ -12,6 +12,7 @@ static const struct {
 } words[] = {
 	{ "listen", "listen" },
 	{ "lisen", "listen" },
+	{ "lite", "listen" },
 	{ "listne", "listen" },
 	{ "LISTEN", "listen" },
 	{ "listenx", "listen" },

@@ -5,6 +5,7 @@
  */
 #include "base/mono.h"
 #include "control/player.h"
+#include "control/player_parts.h"
 #include "faults/catalogue.h"
 #include "scratch.h"
 #include <check.h>
@@ -614,6 +615,14 @@ START_TEST(the_plan_is_told_in_words)
 }
 END_TEST
 
+START_TEST(a_plan_of_nothing_takes_no_time)
+{
+	struct scenario none = { .name = NULL };
+
+	ck_assert_int_eq(player_plan_length_ns(&none, 1), 0);
+}
+END_TEST
+
 START_TEST(the_plan_has_the_moments_that_are_played)
 {
 	static const char scenario[] =
@@ -667,6 +676,7 @@ Suite *player_suite(void)
 	tcase_add_test(t, it_says_where_it_is);
 	tcase_add_test(t, its_length_is_known_before);
 	tcase_add_test(t, the_plan_is_told_in_words);
+	tcase_add_test(t, a_plan_of_nothing_takes_no_time);
 	tcase_add_test(t, the_plan_has_the_moments_that_are_played);
 	suite_add_tcase(s, t);
 	return s;

@@ -146,7 +146,7 @@ static bool reads(const char *content, char **token)
 	char err[256];
 
 	return guard_read_token(
-	    scratch_write("token", content, strlen(content)), token, err, sizeof(err));
+	    scratch_write("token", content, strlen(content)), token, NULL, err, sizeof(err));
 }
 
 START_TEST(token_files)
@@ -154,7 +154,7 @@ START_TEST(token_files)
 	char *token, err[256];
 
 	unsetenv("DEADPEER_ADMIN_TOKEN");
-	ck_assert(guard_read_token(NULL, &token, err, sizeof(err)));
+	ck_assert(guard_read_token(NULL, &token, NULL, err, sizeof(err)));
 	ck_assert_ptr_null(token);
 	ck_assert(reads("secret\n", &token));
 	ck_assert_str_eq(token, "secret");
@@ -163,12 +163,12 @@ START_TEST(token_files)
 	ck_assert(!reads("\n", &token));
 	ck_assert(!reads("two words\n", &token));
 	ck_assert(!reads("two\nlines\n", &token));
-	ck_assert(!guard_read_token(scratch_path("nothing"), &token, err, sizeof(err)));
+	ck_assert(!guard_read_token(scratch_path("nothing"), &token, NULL, err, sizeof(err)));
 	ck_assert_ptr_nonnull(strstr(err, "No such file"));
 	setenv("DEADPEER_ADMIN_TOKEN", "of the environment", 1);
-	ck_assert(!guard_read_token(NULL, &token, err, sizeof(err)));
+	ck_assert(!guard_read_token(NULL, &token, NULL, err, sizeof(err)));
 	setenv("DEADPEER_ADMIN_TOKEN", "environment", 1);
-	ck_assert(guard_read_token(NULL, &token, err, sizeof(err)));
+	ck_assert(guard_read_token(NULL, &token, NULL, err, sizeof(err)));
 	ck_assert_str_eq(token, "environment");
 	free(token);
 	ck_assert(reads("file", &token));

@@ -104,7 +104,7 @@ START_TEST(slicer_takes_turns)
 
 	fake_arm(w, "slicer average_size=1");
 	SEND(DOWNSTREAM, text);
-	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 256);
+	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 32);
 	fake_until(w, 0.001);
 	ck_assert_uint_eq(t->bytes[FLOW_DOWNSTREAM], 1000);
 }

@@ -178,6 +178,9 @@ START_TEST(classic_types_ignore_what_they_do_not_know)
 
 	ck_assert(set(f, "{\"nonsense\":1,\"other_nonsense\":{},\"delay\":null}"));
 	ck_assert(spec_json_set_attributes(f, NULL, err, sizeof(err)));
+	ck_assert(!set(f, "{\"delay\":5.0}"));
+	ck_assert_ptr_nonnull(
+	    strstr(err, "a whole number of microseconds, 0 or more (no \".\", no \"e\"), got 5.0"));
 	ck_assert(!set(f, "{\"delay\":\"5s\"}"));
 	ck_assert_ptr_nonnull(strstr(err, "a whole number of microseconds"));
 }
