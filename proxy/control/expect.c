@@ -190,7 +190,7 @@ void expect_time(const struct judging *j, int64_t measured_ns, bool never, struc
 	out->badness = (double)measured_ns / 1e9 - (double)limit_ns / 1e9 + (never ? 1e9 : 0);
 	if (never) {
 		out->found = ok ? FOUND_UNTOLD : FOUND_FAIL;
-		expect_say(out->margin, ok ? "only %s were watched" : "not in %s",
+		expect_say(out->margin, ok ? "only %s were watched: see settle" : "not in %s",
 		    say_time(text, measured_ns));
 		return;
 	}

@@ -93,8 +93,9 @@ const struct field scenario_fields[] = {
 	    .help = "when time begins: when all listens, or with the first bytes both ways" },
 	{ ABOUT(start_within_ns, "start_within", FIELD_DURATION), .initial = "30s",
 	    .min = NS_PER_MS, .max = DAY, .help = "how long that may take" },
-	{ ABOUT(settle_ns, "settle", FIELD_DURATION), .initial = "10s", .max = DAY,
-	    .help = "how long is watched on after the last step" },
+	{ ABOUT(settle_ns, "settle", FIELD_DURATION), .max = DAY,
+	    .help = "how long is watched on after the last step; 0: as long as any expectation "
+		    "wants, and 10s at least" },
 	{ ABOUT(limit_ns, "limit", FIELD_DURATION), .initial = "1h", .min = NS_PER_MS,
 	    .max = 30 * DAY, .help = "how long the whole run may take" },
 	{ ABOUT(run_limit_ns, "run_limit", FIELD_DURATION), .initial = "30s", .min = NS_PER_MS,

@@ -1,9 +1,11 @@
 /* When the whole file is read: the faults that actions arm, and the names that all parts use. */
+#include "base/mono.h"
 #include "model/scenario_parts.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX 512
+#define TEXT_MAX  512
+#define SETTLE_NS (10 * NS_PER_S)
 
 /* A line whose names are judged. */
 struct line {
@@ -275,6 +277,25 @@ static void check_expectation(
 		    "expected proxy=, too: whose sessions are to be closed");
 }
 
+/* What comes a second late is still seen as late. */
+static int64_t longest_wait(const struct scenario *s)
+{
+	static const bool waits[EXPECT_KINDS] = { [EXPECT_DETECT_WITHIN] = true,
+		[EXPECT_RECONNECT_WITHIN] = true,
+		[EXPECT_RECOVER_WITHIN] = true,
+		[EXPECT_FULL_RECOVERY_WITHIN] = true,
+		[EXPECT_OTHER_SIDE_CLOSED_WITHIN] = true };
+	int64_t longest_ns = SETTLE_NS;
+
+	for (size_t i = 0; i < s->n_expectations; i++) {
+		const struct expectation *e = &s->expectations[i];
+
+		if (waits[e->kind] && e->value.ns + NS_PER_S > longest_ns)
+			longest_ns = e->value.ns + NS_PER_S;
+	}
+	return longest_ns;
+}
+
 void scenario_finish(struct conf_run *run)
 {
 	struct scenario *s = run->scenario;
@@ -286,6 +307,8 @@ void scenario_finish(struct conf_run *run)
 	for (size_t i = 0; i < s->n_expectations; i++)
 		check_expectation(run, s, &s->expectations[i]);
 	take_faults(s);
+	if (!s->settle_ns)
+		s->settle_ns = longest_wait(s);
 	if (whole && s->n_steps == 0)
 		conf_errors_add(
 		    run->errors, "%s: expected a step: [at TIME] or [after EVENT]", run->c->file);

@@ -50,6 +50,27 @@ static void assert_errors(const char *text, const char *want)
 
 /* ---- what is right ---- */
 
+START_TEST(what_is_expected_is_waited_for)
+{
+	static const struct {
+		const char *expect;
+		int64_t settle_s;
+	} cases[] = { { "detect_within = 2s", 10 }, { "recover_within = 40s", 41 },
+		{ "no_zombies = yes", 10 },
+		{ "detect_within = 30s\nother_side_closed_within = 50s\nproxy = redis", 51 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[512];
+
+		snprintf(
+		    text, sizeof(text), HEAD "[at 0]\npause = 1s\n[expect]\n%s\n", cases[i].expect);
+		struct scenario *s = must_load(text);
+		ck_assert_int_eq(s->settle_ns, cases[i].settle_s * NS_PER_S);
+		scenario_free(s);
+	}
+}
+END_TEST
+
 START_TEST(a_whole_scenario_is_read)
 {
 	struct scenario *s = must_load(HEAD "[scenario idle]\n"
@@ -464,6 +485,7 @@ Suite *scenario_suite(void)
 
 	tcase_add_unchecked_fixture(t, scratch_make, scratch_remove);
 	tcase_add_test(t, a_whole_scenario_is_read);
+	tcase_add_test(t, what_is_expected_is_waited_for);
 	tcase_add_test(t, actions_come_in_their_order);
 	tcase_add_test(t, faults_have_names_of_their_own_and_leave_the_configuration);
 	tcase_add_test(t, a_step_after_an_event_has_its_keys);
