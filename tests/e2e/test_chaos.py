@@ -162,7 +162,8 @@ def test_ended_by_a_signal(relay, clients, script, sign, status):
     (script, option) for script in SCRIPTS
     for option in (["--no-such", "1"], ["--budget", "soon"], ["--seed", "x"], ["word"], ["--pause"],
                    ["--pause", "1x"])] + [
-    ("random-deaths", ["--least", "9s", "--most", "2s"]), ("partition", ["--least", "9s", "--most", "2s"]),
+    ("random-deaths", ["--least", "9s", "--most", "2s"]),
+    ("partition", ["--least", "9s", "--most", "2s"]),
     ("flapping-link", ["--least", "0s"]), ("rolling-reboot", ["--rounds", "many"]),
     ("partition", ["--hosts", "a,b"]), ("partition", ["--hosts", "a,b,c", "--minority", "d"]),
     ("partition", ["--hosts", "a,b,c", "--minority", "a,b,c"])])

@@ -40,7 +40,8 @@ PLAYS = {
                        bad("jitter", "5")),
     "power-loss-idle": ({"settle": "8s"}, {}, client("good", "pause=60")),
     "power-loss-idle-no-keepalive": ({"settle": "3s"}, {}, bad("never")),
-    "power-loss-sending": ({"settle": "8s"}, {"[at 3s]": "[at 1s]"}, client("good", "pause=0.01", "deadline=30")),
+    "power-loss-sending": ({"settle": "8s"}, {"[at 3s]": "[at 1s]"},
+                           client("good", "pause=0.01", "deadline=30")),
     "process-crash": ({"restart_after": "2s", "settle": "5s"}, {}, client("good")),
     "proxy-between": ({"settle": "9s"}, {}, None),
     "reboot-listener": ({"down": "1s", "settle": "5s"}, {"[at 3s]": "[at 1s]"}, client("good")),
@@ -142,7 +143,8 @@ def test_all_are_played():
 @pytest.mark.parametrize("name", NAMES)
 def test_right(name):
     path = os.path.join(SCENARIOS, name + ".ini")
-    done = subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=20,
+                          check=False)
     assert done.returncode == 0 and f"scenario {name}:" in done.stdout, done
     # The line that plays it stands in it.
     assert f"deadpeer run config/scenarios/{name}.ini" in read(path)
