@@ -96,11 +96,12 @@ JUDGE(judge_backoff)
 {
 	const struct fact_comeback *c = case_of(j, i, out);
 
-	if (!c || c->n_gaps < GAPS_LEAST)
+	if (!c || c->common_gaps < GAPS_LEAST)
 		return;
 	out->badness = badness_of(j->e->value.backoff, c->growth);
 	out->found = out->badness <= ROUNDING ? FOUND_PASS : FOUND_FAIL;
-	expect_say(out->actual, "%zu gaps that grow %.3g times each", c->n_gaps, c->growth);
+	expect_say(out->actual, "%zu gaps that grow %.3g times each%s", c->common_gaps, c->growth,
+	    c->lanes > 1 ? ", over all its connections" : "");
 	if (j->e->value.backoff == BACKOFF_EXPONENTIAL)
 		expect_say(out->margin, "%.3g is the least", GROWS_LEAST);
 	else if (j->e->value.backoff == BACKOFF_CONSTANT)

@@ -5,11 +5,12 @@
  * A client is its process where that is known, else its address without the port; a connection
  * whose process was not seen belongs to the only process known there, or to all of them.
  *
- * Pools: attempts belong to the client, deaths to sessions. An attempt of a client that knows of a
- * death and has not come back from it is explained by that; any other one, made when no other
- * session of it lives, is the first sign that the client knows of its earliest death. An accepted
- * attempt brings back the earliest death that the client knows of. What comes after the client's
- * next strike (another fault, or a session that is newer than the death) belongs to that one.
+ * Pools: attempts belong to the client, deaths to sessions. A client that lost eight sessions comes
+ * back on eight lanes, one for each death that it knows of: an attempt is of the lane that has
+ * waited longest and has none under way, and a lane is left when its attempt was accepted and
+ * carries on. An attempt that no lane explains, made when no other session of the client lives, is
+ * the first sign that it knows of its earliest death. What comes after the client's next strike
+ * (another fault, or a session that is newer than the death) belongs to that one.
  */
 #pragma once
 #include "control/journal.h"
@@ -59,11 +60,12 @@ struct fact_session {
 	int64_t bytes[FACT_LEGS], lost[FACT_LEGS];
 	const char *reason, *fault; /* that ended it; NULL: open; none did */
 	bool watched;               /* the client's socket was seen */
-	size_t death;               /* the last one; NOBODY: none */
+	size_t death, first_death;  /* the last one; the first; NOBODY: none */
+	size_t attempt, group;      /* that made it; of its client, at its proxy */
 };
 
 struct fact_death {
-	size_t session, fault;
+	size_t session, fault, again;     /* again: the session's next death; NOBODY: none */
 	int64_t at_ns, until_ns, next_ns; /* next: the client's next strike */
 	bool by_client, traffic_before;   /* by_client: it watches; else the server does */
 	enum fact_shape shape;
@@ -93,19 +95,23 @@ struct fact_attempt {
 	enum fact_sight seen_by;
 	bool by_syn;
 	size_t session; /* NOBODY: none */
+	size_t comeback, group;
 };
 
-/* From when a client knew of a death until it had traffic again, or its next strike. */
+/* A lane: from when a client knew of a death until it had traffic again, or its next strike. */
 struct fact_comeback {
 	const char *proxy;
 	struct fact_client who;
-	size_t death; /* the first of them */
+	size_t death;
 	int64_t from_ns, end_ns;
 	bool from_known;                  /* it was seen to know, before it tried */
 	bool invisible;                   /* attempts that nobody answered could not be seen */
 	size_t first, attempts, parallel; /* first: attempt */
 	int64_t *gaps_ns;
 	size_t n_gaps;
+	/* Of all the client's lanes of that strike: how many there are, how many gaps most of them
+	 * have, and what those look like. */
+	size_t lanes, common_gaps;
 	double growth, jitter; /* below 0: too few */
 };
 
@@ -135,7 +141,8 @@ struct facts {
 	/* Private. */
 	json_t *index;               /* names to numbers */
 	const struct record **gates; /* proxy.gate */
-	size_t n_gates;
+	struct fact_group *groups;
+	size_t n_gates, n_groups;
 };
 
 /* NULL: no memory. scenario and journal outlive it. */

@@ -45,7 +45,9 @@ static bool read_opened(struct facts *f, const struct record *r)
 		.closed_ns = NOT_YET,
 		.bytes_ns = { NOT_YET, NOT_YET },
 		.ended_ns = NOT_YET,
-		.death = NOBODY };
+		.death = NOBODY,
+		.first_death = NOBODY,
+		.attempt = NOBODY };
 	s->client = s->client ? s->client : "-";
 	s->who = facts_who(f, s->client);
 	s->watched = facts_lookup(f, 'w', s->client) != NOBODY;
@@ -158,8 +160,10 @@ static bool read_struck(struct facts *f, const struct record *r)
 		.again_ns = { NOT_YET, NOT_YET },
 		.connected_ns = NOT_YET,
 		.recovered_ns = NOT_YET,
+		.again = NOBODY,
 		.came_back = NOBODY,
 		.comeback = NOBODY };
+	*(s->death == NOBODY ? &s->first_death : &f->deaths[s->death].again) = f->n_deaths;
 	s->death = f->n_deaths++;
 	read_options(f, d);
 	if (r->relay < f->n_relays && !f->relays[r->relay].witness)
