@@ -26,9 +26,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_NS    (20 * NS_PER_MS)
-#define JUDGE_NS   (200 * NS_PER_MS) /* how often it is asked whether all is decided */
-#define COMMAND_NS (5 * NS_PER_S)    /* from SIGTERM to SIGKILL */
+#define TICK_NS     (20 * NS_PER_MS)
+#define JUDGE_NS    NS_PER_S       /* how often it is asked whether all is decided, at most */
+#define JUDGE_SHARE 20             /* of the time: what asking may take */
+#define COMMAND_NS  (5 * NS_PER_S) /* from SIGTERM to SIGKILL */
 
 void driver_say(struct driver *run, const char *fmt, ...)
 {
@@ -332,25 +333,29 @@ static bool expects_exit(const struct scenario *s)
 }
 
 /* After the last step; "": not yet. */
-static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *judged_ns)
+static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *next_ns)
 {
 	const int64_t now_ns = driver_now_ns(run);
+	int64_t took_ns;
+	bool settled;
 
 	if (run->command.alive && expects_exit(run->scenario))
 		return "";
 	if (now_ns >= over_ns + run->scenario->settle_ns)
 		return "settled";
-	if (now_ns < *judged_ns + JUDGE_NS)
+	if (now_ns < *next_ns)
 		return "";
-	*judged_ns = now_ns;
-	return verdict_settled(run->scenario, &run->journal) ? "decided" : "";
+	settled = verdict_settled(run->scenario, &run->journal);
+	took_ns = driver_now_ns(run) - now_ns;
+	*next_ns = now_ns + (took_ns * JUDGE_SHARE > JUDGE_NS ? took_ns * JUDGE_SHARE : JUDGE_NS);
+	return settled ? "decided" : "";
 }
 
 /* Why it ended. */
 static const char *play(struct driver *run)
 {
 	const int64_t limit_ns = run->o.limit_ns ? run->o.limit_ns : run->scenario->limit_ns;
-	int64_t over_ns = -1, judged_ns = 0;
+	int64_t over_ns = -1, next_ns = 0;
 	const char *why = "";
 
 	player_tick(run->player);
@@ -365,7 +370,7 @@ static const char *play(struct driver *run)
 		else if (limit_ns && driver_now_ns(run) >= limit_ns)
 			why = "limit";
 		else if (over_ns >= 0)
-			why = is_decided(run, over_ns, &judged_ns);
+			why = is_decided(run, over_ns, &next_ns);
 		else if (player_over(run->player))
 			over_ns = driver_now_ns(run);
 	}

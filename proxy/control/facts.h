@@ -24,9 +24,8 @@ enum fact_how { HOW_NONE, HOW_FIN, HOW_RST, HOW_GONE, HOW_RECONNECT };
 enum fact_sight { SIGHT_NONE, SIGHT_BYTES, SIGHT_SEGMENT, SIGHT_SOCKET, SIGHT_SESSION };
 enum fact_shape { SHAPE_IDLE, SHAPE_WAITING, SHAPE_BUSY, SHAPE_BLOCKED, SHAPE_UNKNOWN };
 enum fact_outcome { OUTCOME_ACCEPTED, OUTCOME_REFUSED, OUTCOME_UNANSWERED, OUTCOME_UNKNOWN };
-extern const char *const fact_how_names[],
-    *const fact_sight_names[], *const fact_shape_names[], *const fact_outcome_names[],
-							      *const fact_leg_names[];
+extern const char *const fact_how_names[], *const fact_sight_names[], *const fact_shape_names[];
+extern const char *const fact_outcome_names[], *const fact_leg_names[];
 
 struct fact_relay {
 	const struct record *told;  /* run.relay; NULL: none */
@@ -58,10 +57,10 @@ struct fact_session {
 	int64_t bytes_ns[FACT_LEGS]; /* the first, each way */
 	int64_t ended_ns;            /* an application ended its connection itself */
 	int64_t bytes[FACT_LEGS], lost[FACT_LEGS];
-	const char *reason, *fault; /* that ended it; NULL: open; none did */
-	bool watched;               /* the client's socket was seen */
-	size_t death, first_death;  /* the last one; the first; NOBODY: none */
-	size_t attempt, group;      /* that made it; of its client, at its proxy */
+	const char *reason, *fault;                /* that ended it; NULL: open; none did */
+	bool watched;                              /* the client's socket was seen */
+	size_t death, first_death, attempt, group; /* death: the last one */
+	bool loss_told; /* what it lost is known, though it may be open */
 };
 
 struct fact_death {
@@ -71,6 +70,7 @@ struct fact_death {
 	enum fact_shape shape;
 	int64_t idle_ns[FACT_LEGS], bytes[FACT_LEGS]; /* at that moment, each way; idle -1: never */
 	int64_t sign_ns, detected_ns; /* its own word (FIN, RST, gone); that, or a reconnect */
+	int64_t tolerance_ns;         /* it may have been so much sooner: it was sampled */
 	enum fact_how how;
 	enum fact_sight seen_by;
 	int64_t *drops; /* when each segment was dropped that came from the watcher */
@@ -109,10 +109,8 @@ struct fact_comeback {
 	size_t first, attempts, parallel; /* first: attempt */
 	int64_t *gaps_ns;
 	size_t n_gaps;
-	/* Of all the client's lanes of that strike: how many there are, how many gaps most of them
-	 * have, and what those look like. */
-	size_t lanes, common_gaps;
-	double growth, jitter; /* below 0: too few */
+	size_t lanes, common_gaps; /* of the client and that strike; gaps that most of them have */
+	double growth, jitter;     /* below 0: too few */
 };
 
 struct fact_recovery {

@@ -151,6 +151,7 @@ static struct lane *first_sign(struct pairing *p, const struct fact_attempt *a)
 		return NULL;
 	d->detected_ns = a->at_ns;
 	d->how = HOW_RECONNECT;
+	d->tolerance_ns = 0;
 	d->seen_by = a->seen_by;
 	if (!p->f->sessions[d->session].watched)
 		d->zombie = false;

@@ -106,6 +106,8 @@ void facts_settle_deaths(struct facts *f)
 		if (d->lived) /* what it did later is no sign of this death */
 			d->sign_ns = d->detected_ns = NOT_YET, d->how = HOW_NONE,
 			d->seen_by = SIGHT_NONE;
+		if (d->tolerance_ns > d->detected_ns - d->at_ns)
+			d->tolerance_ns = d->detected_ns - d->at_ns;
 		if (d->lived && d->again_ns[0] != NOT_YET && d->again_ns[1] != NOT_YET)
 			d->recovered_ns = later(d->again_ns[0], d->again_ns[1]);
 		d->zombie =

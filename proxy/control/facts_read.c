@@ -106,6 +106,13 @@ static void count_bytes(struct facts *f, struct fact_session *s, const struct re
 	}
 }
 
+static void read_lost(struct fact_session *s, const struct record *r)
+{
+	s->lost[0] = record_int(r, "upstream_lost_bytes", 0);
+	s->lost[1] = record_int(r, "downstream_lost_bytes", 0);
+	s->loss_told = json_object_get(r->fields, "upstream_lost_bytes") != NULL;
+}
+
 static bool read_closed(struct facts *f, const struct record *r)
 {
 	struct fact_session *s = find_session(f, r, "session");
@@ -114,8 +121,8 @@ static bool read_closed(struct facts *f, const struct record *r)
 		return true;
 	count_bytes(f, s, r);
 	s->closed_ns = r->at_ns;
-	s->lost[0] = record_int(r, "upstream_lost_bytes", 0);
-	s->lost[1] = record_int(r, "downstream_lost_bytes", 0);
+	read_lost(s, r);
+	s->loss_told = true;
 	s->reason = record_text(r, "reason");
 	s->reason = s->reason ? s->reason : "?";
 	s->fault = record_text(r, "fault");
@@ -143,6 +150,7 @@ static bool read_struck(struct facts *f, const struct record *r)
 	if (!s || !fault)
 		return fault != NULL;
 	count_bytes(f, s, r);
+	read_lost(s, r);
 	*d = (struct fact_death){ .session = (size_t)(s - f->sessions),
 		.fault = (size_t)(fault - f->faults),
 		.at_ns = r->at_ns,
@@ -172,7 +180,7 @@ static bool read_struck(struct facts *f, const struct record *r)
 }
 
 static void sign(struct facts *f, struct fact_session *s, bool by_client, int64_t at_ns,
-    enum fact_how how, enum fact_sight sight)
+    enum fact_how how, enum fact_sight sight, int64_t tolerance_ns)
 {
 	struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
 
@@ -183,6 +191,7 @@ static void sign(struct facts *f, struct fact_session *s, bool by_client, int64_
 	d->sign_ns = d->detected_ns = at_ns;
 	d->how = how;
 	d->seen_by = sight;
+	d->tolerance_ns = tolerance_ns;
 }
 
 static bool read_peer(struct facts *f, const struct record *r)
@@ -194,7 +203,8 @@ static bool read_peer(struct facts *f, const struct record *r)
 	if (s && leg && what)
 		sign(f, s, !strcmp(leg, "client"), r->at_ns,
 		    strcmp(what, "rst") ? HOW_FIN : HOW_RST,
-		    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0));
+		    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0),
+		    0);
 	return true;
 }
 
@@ -226,7 +236,8 @@ static bool read_socket(struct facts *f, const struct record *r)
 		f->attempts[n].until_ns = r->at_ns;
 	n = facts_lookup(f, 'c', client);
 	if (n != NOBODY)
-		sign(f, &f->sessions[n], true, r->at_ns, how, SIGHT_SOCKET);
+		sign(f, &f->sessions[n], true, r->at_ns, how, SIGHT_SOCKET,
+		    record_int(r, "since_ns", 0));
 	return true;
 }
 
