@@ -280,7 +280,8 @@ static void begin_at(struct driver *run, int64_t at_ns)
 	for (size_t i = 0; run->player && i < run->journal.count; i++)
 		player_saw(run->player, &run->journal.records[i]);
 	run->no_memory |= !run->player;
-	keep(run, 0, JOURNAL_DRIVER, "run.zero", NULL, true);
+	keep(run, 0, JOURNAL_DRIVER, "run.zero",
+	    json_pack("{s:s, s:I}", "started", run->started, "seed", (json_int_t)run->seed), true);
 }
 
 /* When it came, or INT64_MIN: it did not. */
@@ -460,7 +461,9 @@ static void end_time(struct driver *run, const char *why)
 	for (unsigned i = 0; i < run->n_relays; i++)
 		events_catch_up(&run->relays[i]);
 	watch_stop(run->watch);
-	driver_tell(run, "run.end", json_pack("{s:s}", "reason", why));
+	driver_tell(run, "run.end",
+	    run->signal ? json_pack("{s:s, s:i}", "reason", why, "signal", run->signal)
+			: json_pack("{s:s}", "reason", why));
 	run->ended = true;
 }
 
@@ -538,6 +541,12 @@ int run_main(int argc, char **argv)
 		free(words);
 		free_run(&run);
 		return parsed == RUN_HELP ? EXIT_DONE : RUN_USAGE;
+	}
+	if (run.o.judge) {
+		free(words);
+		code = driver_judge_again(&run);
+		free_run(&run);
+		return code;
 	}
 	run.seed = run.o.seed ? run.o.seed : run.scenario->config->settings.seed;
 	if (!run.seed)

@@ -82,3 +82,5 @@ void stage_shell_ended(struct process *p);
 
 /* The verdict, told as the options want it. Its exit code. */
 int driver_judge(struct driver *run);
+/* Of the run that was recorded. */
+int driver_judge_again(struct driver *run);

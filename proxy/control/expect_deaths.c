@@ -253,7 +253,8 @@ JUDGE(judge_no_loss)
 		expect_say(out->margin, "%lld too many", (long long)(s->lost[0] + s->lost[1]));
 	} else if (!s->loss_told && !d->lived) {
 		out->found = FOUND_UNTOLD;
-		expect_say(out->actual, "the fault still held its bytes");
+		expect_say(out->actual, "its session had not ended");
+		expect_say(out->why, "what a fault holds is neither delivered nor lost yet");
 	} else {
 		expect_say(out->actual, "nothing lost");
 	}

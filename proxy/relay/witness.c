@@ -47,12 +47,12 @@ void witness_leg_ends(struct session *s, enum leg which, enum ending how)
 	w->lost_unsent[which] = how != ENDING_CLOSE || w->unread[which];
 }
 
-/* Of a leg that a strike has made unable to say or hear anything more, whenever it is closed. */
+/* It is kept, but says and hears nothing any more, whenever it is closed. */
 static bool is_dead(const struct session *s, enum leg which)
 {
 	const struct leg_state *leg = &s->legs[which];
 
-	return leg->fd < 0 || leg->wire.buried || leg->lost;
+	return leg->wire.buried || leg->lost;
 }
 
 static uint64_t lost(const struct session *s, enum flow f)
