@@ -373,7 +373,7 @@ static const char *play(struct driver *run)
 		else if (over_ns >= 0)
 			why = is_decided(run, over_ns, &next_ns);
 		else if (player_over(run->player))
-			over_ns = driver_now_ns(run);
+			next_ns = (over_ns = driver_now_ns(run)) + JUDGE_NS; /* let it strike */
 	}
 	return why;
 }

@@ -3,14 +3,13 @@
  * client came back. Pure; everything is in the order of time and points to the rest by index.
  *
  * A client is its process where that is known, else its address without the port; a connection
- * whose process was not seen belongs to the only process known there, or to all of them.
- *
- * Pools: attempts belong to the client, deaths to sessions. A client that lost eight sessions comes
- * back on eight lanes, one for each death that it knows of: an attempt is of the lane that has
- * waited longest and has none under way, and a lane is left when its attempt was accepted and
- * carries on. An attempt that no lane explains, made when no other session of the client lives, is
- * the first sign that it knows of its earliest death. What comes after the client's next strike
- * (another fault, or a session that is newer than the death) belongs to that one.
+ * whose process was not seen belongs to the only process known there, or to all of them. Attempts
+ * belong to the client, deaths to sessions. A client that lost eight sessions comes back on eight
+ * lanes, one for each death that it knows of: an attempt is of the lane that has waited longest and
+ * has none under way, and a lane is left when its attempt was accepted and carries on. An attempt
+ * that no lane explains, made when no other session of the client lives, is the first sign that it
+ * knows of its earliest death. What comes after the client's next strike (another fault, or a
+ * session that is newer than the death) belongs to that one.
  */
 #pragma once
 #include "control/journal.h"
@@ -39,7 +38,7 @@ struct fact_fault {
 	const char *name, *type, *side, *grade, *refused; /* refused NULL: it was not */
 	const struct fault_spec *spec;                    /* NULL: not the scenario's */
 	const struct step *step;                          /* NULL: none armed it */
-	int64_t iteration, active_ns, lifted_ns, sessions, segments;
+	int64_t iteration, active_ns, lifted_ns, settled_ns, sessions, segments;
 };
 
 struct fact_client {
@@ -54,13 +53,15 @@ struct fact_session {
 	const char *proxy, *client; /* proxy is interned */
 	struct fact_client who;
 	int64_t opened_ns, connected_ns, traffic_ns, closed_ns;
-	int64_t bytes_ns[FACT_LEGS]; /* the first, each way */
-	int64_t ended_ns;            /* an application ended its connection itself */
+	int64_t bytes_ns[FACT_LEGS];          /* the first, each way */
+	int64_t ended_ns, ended_tolerance_ns; /* an application ended its connection itself */
+	enum fact_how ended_how;
+	enum fact_sight ended_by;
+	bool client_ended, watched; /* whose end; the client's socket was seen */
+	bool loss_told;             /* what it lost is known, though it may be open */
 	int64_t bytes[FACT_LEGS], lost[FACT_LEGS];
 	const char *reason, *fault;                /* that ended it; NULL: open; none did */
-	bool watched;                              /* the client's socket was seen */
 	size_t death, first_death, attempt, group; /* death: the last one */
-	bool loss_told; /* what it lost is known, though it may be open */
 };
 
 struct fact_death {
@@ -136,9 +137,8 @@ struct facts {
 	int64_t end_ns;              /* so long was watched */
 	const struct record *exited; /* the command, by itself; NULL: no */
 	bool command_ran, sockets_seen;
-	/* Private. */
-	json_t *index;               /* names to numbers */
-	const struct record **gates; /* proxy.gate */
+	json_t *index; /* private, as the rest is: names to numbers */
+	const struct record **gates;
 	struct fact_group *groups;
 	size_t n_gates, n_groups;
 };
@@ -147,7 +147,7 @@ struct facts {
 struct facts *facts_new(const struct scenario *scenario, const struct journal *journal);
 void facts_free(struct facts *f);
 
-/* Did this proxy's address answer otherwise than by accepting, at any moment of [from, to]? */
+/* Did this proxy's address not just accept, at any moment of [from, to]? */
 bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int64_t to_ns);
 
 /* Have both been the same client? One whose process was not seen may be any at its address. */
@@ -156,5 +156,4 @@ bool fact_client_same(const struct fact_client *a, const struct fact_client *b);
 /* Of command.exited: its number, told as such or by name ("TERM"). 0: none. */
 int fact_signal(const struct record *r);
 
-/* Standard deviation by mean; 0 of nothing. */
-double facts_spread(const double *values, size_t n);
+double facts_spread(const double *values, size_t n); /* standard deviation by mean */

@@ -140,6 +140,38 @@ static void read_options(const struct facts *f, struct fact_death *d)
 		d->settings = f->journal->records[n].fields;
 }
 
+static void sign_death(struct fact_death *d, int64_t at_ns, enum fact_how how,
+    enum fact_sight sight, int64_t tolerance_ns)
+{
+	d->sign_ns = d->detected_ns = at_ns;
+	d->how = how;
+	d->seen_by = sight;
+	d->tolerance_ns = tolerance_ns;
+}
+
+/* A strike on many sessions is told late: some have said their word by then. */
+static void sign_early(const struct fact_session *s, struct fact_death *d)
+{
+	if (s->ended_ns != NOT_YET && s->ended_ns >= d->at_ns && s->client_ended == d->by_client)
+		sign_death(d, s->ended_ns, s->ended_how, s->ended_by, s->ended_tolerance_ns);
+}
+
+static void sign(struct facts *f, struct fact_session *s, bool by_client, int64_t at_ns,
+    enum fact_how how, enum fact_sight sight, int64_t tolerance_ns)
+{
+	struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
+
+	if (at_ns < s->ended_ns) {
+		s->ended_ns = at_ns;
+		s->ended_tolerance_ns = tolerance_ns;
+		s->ended_how = how;
+		s->ended_by = sight;
+		s->client_ended = by_client;
+	}
+	if (d && d->by_client == by_client && d->sign_ns == NOT_YET)
+		sign_death(d, at_ns, how, sight, tolerance_ns);
+}
+
 static bool read_struck(struct facts *f, const struct record *r)
 {
 	struct fact_session *s = find_session(f, r, "session");
@@ -153,7 +185,7 @@ static bool read_struck(struct facts *f, const struct record *r)
 	read_lost(s, r);
 	*d = (struct fact_death){ .session = (size_t)(s - f->sessions),
 		.fault = (size_t)(fault - f->faults),
-		.at_ns = r->at_ns,
+		.at_ns = r->at_ns - record_int(r, "ago_ns", 0),
 		.until_ns = NOT_YET,
 		.next_ns = NOT_YET,
 		.by_client = !watcher || strcmp(watcher, "server") != 0,
@@ -173,25 +205,11 @@ static bool read_struck(struct facts *f, const struct record *r)
 		.comeback = NOBODY };
 	*(s->death == NOBODY ? &s->first_death : &f->deaths[s->death].again) = f->n_deaths;
 	s->death = f->n_deaths++;
+	sign_early(s, d);
 	read_options(f, d);
 	if (r->relay < f->n_relays && !f->relays[r->relay].witness)
 		f->relays[r->relay].witness = "sessions";
 	return true;
-}
-
-static void sign(struct facts *f, struct fact_session *s, bool by_client, int64_t at_ns,
-    enum fact_how how, enum fact_sight sight, int64_t tolerance_ns)
-{
-	struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
-
-	if (at_ns < s->ended_ns)
-		s->ended_ns = at_ns;
-	if (!d || d->by_client != by_client || d->sign_ns != NOT_YET)
-		return;
-	d->sign_ns = d->detected_ns = at_ns;
-	d->how = how;
-	d->seen_by = sight;
-	d->tolerance_ns = tolerance_ns;
 }
 
 static bool read_peer(struct facts *f, const struct record *r)

@@ -364,7 +364,9 @@ static enum against undetected(
 enum against forecast_against(
     const struct facts *f, const struct fact_death *d, const struct forecast *c)
 {
-	const int64_t after_ns = d->detected_ns - d->at_ns;
+	/* Nobody hears of it before it has come to his session. */
+	const int64_t after_ns = d->detected_ns - d->at_ns,
+		      early_ns = after_ns - d->tolerance_ns - f->faults[d->fault].settled_ns;
 
 	if (!c->known || c->outcome == PREDICT_UNKNOWN)
 		return AGAINST_UNKNOWN;
@@ -374,7 +376,7 @@ enum against forecast_against(
 		return AGAINST_SOONER;
 	if (after_ns < c->low_ns - FORECAST_SLACK_NS)
 		return AGAINST_SOONER;
-	if (c->high_ns != NOT_YET && after_ns - d->tolerance_ns > c->high_ns + FORECAST_SLACK_NS)
+	if (c->high_ns != NOT_YET && early_ns > c->high_ns + FORECAST_SLACK_NS)
 		return AGAINST_LATER;
 	return AGAINST_WITHIN;
 }

@@ -91,6 +91,7 @@ void witness_look(struct target *t, int64_t struck_ns)
 		return;
 	sight = &w->sight;
 	sight->state = s->state;
+	sight->struck_ns = struck_ns;
 	for (enum flow f = 0; f < FLOWS; f++) {
 		const enum leg from = flow_source(f);
 		int64_t idle = struck_ns - w->passed_ns[f];
@@ -138,6 +139,7 @@ static void tell_struck(const struct session *s, const char *fault, enum side si
 	    (json_int_t)w->sight.idle_ns[FLOW_DOWNSTREAM], "unacked_bytes",
 	    (json_int_t)w->unacked[watcher], "unread_bytes", (json_int_t)w->unread[watcher]);
 
+	json_object_set_new(o, "ago_ns", json_integer(mono_now_ns() - w->sight.struck_ns));
 	/* With one leg ended no byte gets through any more, however long the other is kept. */
 	if (s->legs[LEG_CLIENT].fd < 0 || s->legs[LEG_SERVER].fd < 0)
 		for (enum flow f = 0; f < FLOWS; f++)

@@ -31,6 +31,7 @@ void ends_set(struct ends *e, const union sockaddr_ip *from, const union sockadd
 /* As a strike found it. */
 struct sight {
 	uint8_t state;
+	int64_t struck_ns;
 	int64_t idle_ns[FLOWS]; /* -1: nothing ever passed */
 	bool came[FLOWS];       /* within the last moment */
 	bool waits[FLOWS];      /* the sink has taken nothing of it for a moment */

@@ -683,7 +683,7 @@ time.sleep(60)
 
 
 def test_the_same_seed_does_the_same_to_the_same(scenario):
-    path = scenario.write(ECHO + SEEDED, head="[scenario s]\nsettle = 100ms\n")
+    path = scenario.write(ECHO + SEEDED, head="[scenario s]\nsettle = 1s\n")
 
     def strikes(seed):
         scenario.run(path, "--seed", str(seed), command=[sys.executable, "-c", HOLD])
@@ -691,6 +691,7 @@ def test_the_same_seed_does_the_same_to_the_same(scenario):
                 for e in scenario.events("session.struck")]
 
     first, again, other = strikes(11), strikes(11), strikes(12)
+    assert {s[0] for s in first} == {"half", "some"}
     assert len(first) > 6 and [s[:2] for s in first] == [s[:2] for s in again]
     assert all(abs(a[2] - b[2]) < 0.3 for a, b in zip(first, again)), (first, again)
     assert [s[:2] for s in first] != [s[:2] for s in other]

@@ -5,9 +5,11 @@
 #include "scratch.h"
 #include "verdict_rig.h"
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 Suite *facts_suite(void);
 
@@ -514,6 +516,87 @@ START_TEST(what_a_later_fault_ended_had_lived)
 }
 END_TEST
 
+/* A strike on thousands of sessions is told when it is over; it began 0.5 s before. */
+START_TEST(a_word_before_the_strike_was_told)
+{
+	struct rig r = run_of(RIG_RELAY RIG_SESSION("0.5", "db", "1", A) RIG_BEGAN
+	    "1.2 peer.socket proxy=db client=" A " old=ESTAB new=gone since_ns=20000000\n"
+	    "1.5 session.struck fault=dead proxy=db session=1 client=" A
+	    " watcher=client shape=idle upstream_bytes=9 downstream_bytes=9 "
+	    "ago_ns=500000000\n" RIG_END("20"));
+	const struct fact_death *d = &r.facts->deaths[0];
+
+	ck_assert_int_eq(d->at_ns, S(1));
+	ck_assert_int_eq(d->detected_ns, S(1.2));
+	ck_assert_int_eq(d->how, HOW_GONE);
+	ck_assert_int_eq(d->tolerance_ns, S(0.02));
+	ck_assert(!d->zombie);
+	rig_free(&r);
+}
+END_TEST
+
+START_TEST(a_word_from_before_the_strike_is_none_of_it)
+{
+	struct rig r = run_of(RIG_RELAY RIG_SESSION("0.5", "db", "1", A) RIG_BEGAN
+	    "0.9 peer.socket proxy=db client=" A " old=ESTAB new=gone since_ns=0\n"
+	    "1.5 session.struck fault=dead proxy=db session=1 client=" A
+	    " watcher=client shape=idle upstream_bytes=9 downstream_bytes=9 "
+	    "ago_ns=500000000\n" RIG_END("20"));
+
+	ck_assert_int_eq(r.facts->deaths[0].detected_ns, NOT_YET);
+	rig_free(&r);
+}
+END_TEST
+
+/* Ten thousand connections, of one process and of as many clients. */
+#define CROWD 10000
+
+static void crowd_says(struct rig *r, double at, const char *event, const char *fmt, int i, int k)
+{
+	char client[64];
+	json_t *o = json_object();
+
+	snprintf(client, sizeof(client), fmt, i % 250, i / 250, k);
+	json_object_set_new(o, "proxy", json_string("db"));
+	json_object_set_new(o, "client", json_string(client));
+	json_object_set_new(o, "session", json_integer(i + (k - 1) * CROWD));
+	json_object_set_new(o, "fault", json_string("dead"));
+	json_object_set_new(o, "leg", json_string("client"));
+	json_object_set_new(o, "what", json_string("fin"));
+	ck_assert(journal_add(&r->journal, llround(at * 1e9), 0, event, o));
+}
+
+START_TEST(a_crowd_takes_no_time)
+{
+	/* the port, or the address, tells them apart */
+	const char *fmt = _i ? "10.0.%d.%d:%d" : "10.0.0.1:1%03d%02d%d";
+	struct rig r = { .scenario = rig_scenario(CALM) };
+	clock_t began;
+
+	rig_tell(&r.journal, RIG_RELAY);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 0.5, "session.opened", fmt, i, 1);
+	rig_tell(&r.journal, RIG_BEGAN);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 1, "session.struck", fmt, i, 1);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 2 + i * 1e-5, "session.peer", fmt, i, 1);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 3 + i * 1e-5, "client.syn", fmt, i, 3);
+	rig_tell(&r.journal, RIG_LIFTED);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 12 + i * 1e-5, "session.opened", fmt, i, 2);
+	rig_tell(&r.journal, RIG_END("20"));
+	began = clock();
+	r.facts = facts_new(r.scenario, &r.journal);
+	ck_assert_double_lt((double)(clock() - began) / CLOCKS_PER_SEC, 10); /* with sanitizers */
+	ck_assert_uint_eq(r.facts->n_comebacks, CROWD);
+	for (size_t i = 0; i < CROWD; i++)
+		ck_assert_uint_eq(r.facts->comebacks[i].attempts, 2);
+	rig_free(&r);
+}
+END_TEST
+
 START_TEST(where_a_fault_comes_from)
 {
 	const char *const script[] = { RIG_RELAY
@@ -730,6 +813,9 @@ Suite *facts_suite(void)
 	tcase_add_test(t, attempts_under_way_at_once);
 	tcase_add_loop_test(t, a_client_with_several_connections, 0, COUNT(lane_rows));
 	tcase_add_test(t, a_lane_is_left_when_it_carries_on);
+	tcase_add_test(t, a_word_before_the_strike_was_told);
+	tcase_add_test(t, a_word_from_before_the_strike_is_none_of_it);
+	tcase_add_loop_test(t, a_crowd_takes_no_time, 0, 2);
 	tcase_add_loop_test(t, how_gaps_grow, 0, COUNT(growths));
 	tcase_add_test(t, growth_alone_is_no_jitter);
 	tcase_add_test(t, a_flapping_fault_strikes_the_same_session_again);
