@@ -108,7 +108,13 @@ static struct lane *open_lane(struct pairing *p, struct fact_death *d)
 	return lane;
 }
 
-/* All that the client has come to know by then. */
+/* When it may have come to know: its socket was looked at now and then. */
+static int64_t known_from(const struct fact_death *d)
+{
+	return d->detected_ns - d->tolerance_ns;
+}
+
+/* All that the client may have come to know by then. */
 static void open_known(struct pairing *p, int64_t now_ns)
 {
 	for (; p->next_known < p->n_known; p->next_known++) {
@@ -116,7 +122,7 @@ static void open_known(struct pairing *p, int64_t now_ns)
 
 		if (d->comeback != NOBODY)
 			continue;
-		if (d->detected_ns > now_ns)
+		if (known_from(d) > now_ns)
 			return;
 		open_lane(p, d);
 	}
@@ -172,6 +178,10 @@ static void take(struct pairing *p, struct lane *lane, size_t attempt)
 	struct fact_death *d = lane->death;
 
 	a->comeback = d->comeback;
+	if (a->at_ns < d->detected_ns) { /* so it knew by then */
+		d->tolerance_ns -= d->detected_ns - a->at_ns;
+		d->detected_ns = c->from_ns = a->at_ns;
+	}
 	if (!c->attempts++)
 		c->first = attempt;
 	lane->busy_ns = a->until_ns == NOT_YET ? 0 : a->until_ns;
@@ -295,7 +305,7 @@ static int by_detected(const void *a, const void *b, void *arg)
 {
 	const struct facts *f = arg;
 	const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-	const int64_t at = f->deaths[x].detected_ns, other = f->deaths[y].detected_ns;
+	const int64_t at = known_from(&f->deaths[x]), other = known_from(&f->deaths[y]);
 
 	return at != other ? (at > other) - (at < other) : (x > y) - (x < y);
 }

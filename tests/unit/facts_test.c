@@ -516,6 +516,27 @@ START_TEST(what_a_later_fault_ended_had_lived)
 }
 END_TEST
 
+/* Sockets that are looked at now and then: who tries before he was seen to know had known. */
+START_TEST(an_attempt_between_two_looks)
+{
+	struct rig r = run_of(POOL
+	    "2.3 peer.socket proxy=db client=" A " old=ESTAB new=gone since_ns=300000000\n"
+	    "2.3 peer.socket proxy=db client=10.0.0.1:1001 old=ESTAB new=gone since_ns=300000000\n"
+	    "2.3 peer.socket proxy=db client=10.0.0.1:1002 old=ESTAB new=gone "
+	    "since_ns=300000000\n" SYN("2.1", "10.0.0.1:9") SYN("2.15", "10.0.0.1:10")
+		SYN("2.2", "10.0.0.1:11") RIG_END("20"));
+
+	ck_assert_uint_eq(r.facts->n_comebacks, 3);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(r.facts->comebacks[i].attempts, 1);
+		ck_assert_int_eq(r.facts->deaths[i].how, HOW_GONE);
+		ck_assert_int_eq(r.facts->deaths[i].detected_ns, S(2.1) + (int64_t)i * S(0.05));
+		ck_assert_int_eq(r.facts->deaths[i].tolerance_ns, S(0.1) + (int64_t)i * S(0.05));
+	}
+	rig_free(&r);
+}
+END_TEST
+
 /* A strike on thousands of sessions is told when it is over; it began 0.5 s before. */
 START_TEST(a_word_before_the_strike_was_told)
 {
@@ -813,6 +834,7 @@ Suite *facts_suite(void)
 	tcase_add_test(t, attempts_under_way_at_once);
 	tcase_add_loop_test(t, a_client_with_several_connections, 0, COUNT(lane_rows));
 	tcase_add_test(t, a_lane_is_left_when_it_carries_on);
+	tcase_add_test(t, an_attempt_between_two_looks);
 	tcase_add_test(t, a_word_before_the_strike_was_told);
 	tcase_add_test(t, a_word_from_before_the_strike_is_none_of_it);
 	tcase_add_loop_test(t, a_crowd_takes_no_time, 0, 2);
