@@ -312,8 +312,11 @@ static bool read_dropped(struct facts *f, const struct record *r)
 
 /* ---- attempts, the command, the end ---- */
 
+/* Only a raw socket tells it, also where the relay was not asked what it sees. */
 static bool read_syn(struct facts *f, const struct record *r)
 {
+	if (r->relay < f->n_relays)
+		f->relays[r->relay].witness = "segments";
 	return facts_attempt(f, r, SIGHT_SEGMENT, NOBODY);
 }
 

@@ -516,6 +516,18 @@ START_TEST(what_a_later_fault_ended_had_lived)
 }
 END_TEST
 
+START_TEST(a_running_relay_that_hears_segments)
+{
+	struct rig r = run_of("-1 run.relay relay=local admin=10.0.0.9:1\n" RIG_SESSION(
+	    "0.5", "db", "1", A) RIG_BEGAN RIG_STRUCK("1", "dead", "1", A, "idle")
+		SYN("4", "10.0.0.1:9") RIG_END("20"));
+
+	ck_assert_str_eq(r.facts->relays[0].witness, "segments");
+	ck_assert(!r.facts->comebacks[0].invisible);
+	rig_free(&r);
+}
+END_TEST
+
 /* Sockets that are looked at now and then: who tries before he was seen to know had known. */
 START_TEST(an_attempt_between_two_looks)
 {
@@ -835,6 +847,7 @@ Suite *facts_suite(void)
 	tcase_add_loop_test(t, a_client_with_several_connections, 0, COUNT(lane_rows));
 	tcase_add_test(t, a_lane_is_left_when_it_carries_on);
 	tcase_add_test(t, an_attempt_between_two_looks);
+	tcase_add_test(t, a_running_relay_that_hears_segments);
 	tcase_add_test(t, a_word_before_the_strike_was_told);
 	tcase_add_test(t, a_word_from_before_the_strike_is_none_of_it);
 	tcase_add_loop_test(t, a_crowd_takes_no_time, 0, 2);
