@@ -26,10 +26,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TICK_NS    (20 * NS_PER_MS)
-#define JUDGE_NS   (200 * NS_PER_MS) /* how often it is asked whether all is decided */
-#define CALM_NS    (500 * NS_PER_MS) /* until all is told of what the last step did */
-#define COMMAND_NS (5 * NS_PER_S)    /* from SIGTERM to SIGKILL */
+#define TICK_NS     (20 * NS_PER_MS)
+#define JUDGE_NS    NS_PER_S          /* how often it is asked whether all is decided, at most */
+#define JUDGE_SHARE 20                /* of the time: what asking may take */
+#define CALM_NS     (500 * NS_PER_MS) /* until all is told of what the last step did */
+#define COMMAND_NS  (5 * NS_PER_S)    /* from SIGTERM to SIGKILL */
 
 void driver_say(struct driver *run, const char *fmt, ...)
 {
@@ -282,7 +283,8 @@ static void begin_at(struct driver *run, int64_t at_ns)
 	for (size_t i = 0; run->player && i < run->journal.count; i++)
 		player_saw(run->player, &run->journal.records[i]);
 	run->no_memory |= !run->player;
-	keep(run, 0, JOURNAL_DRIVER, "run.zero", NULL, true);
+	keep(run, 0, JOURNAL_DRIVER, "run.zero",
+	    json_pack("{s:s, s:I}", "started", run->started, "seed", (json_int_t)run->seed), true);
 }
 
 /* When it came, or INT64_MIN: it did not. */
@@ -343,25 +345,29 @@ static bool is_relay_lost(const struct driver *run)
 }
 
 /* After the last step; "": not yet. */
-static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *judged_ns)
+static const char *is_decided(struct driver *run, int64_t over_ns, int64_t *next_ns)
 {
 	const int64_t now_ns = driver_now_ns(run);
+	int64_t took_ns;
+	bool settled;
 
 	if (run->command.alive && expects_exit(run->scenario))
 		return "";
 	if (now_ns >= over_ns + run->scenario->settle_ns)
 		return "settled";
-	if (now_ns < over_ns + CALM_NS || now_ns < *judged_ns + JUDGE_NS)
+	if (now_ns < over_ns + CALM_NS || now_ns < *next_ns)
 		return "";
-	*judged_ns = now_ns;
-	return verdict_settled(run->scenario, &run->journal) ? "decided" : "";
+	settled = verdict_settled(run->scenario, &run->journal);
+	took_ns = driver_now_ns(run) - now_ns;
+	*next_ns = now_ns + (took_ns * JUDGE_SHARE > JUDGE_NS ? took_ns * JUDGE_SHARE : JUDGE_NS);
+	return settled ? "decided" : "";
 }
 
 /* Why it ended. */
 static const char *play(struct driver *run)
 {
 	const int64_t limit_ns = run->o.limit_ns ? run->o.limit_ns : run->scenario->limit_ns;
-	int64_t over_ns = -1, judged_ns = 0;
+	int64_t over_ns = -1, next_ns = 0;
 	const char *why = "";
 
 	player_tick(run->player);
@@ -376,9 +382,9 @@ static const char *play(struct driver *run)
 		else if (limit_ns && driver_now_ns(run) >= limit_ns)
 			why = "limit";
 		else if (over_ns >= 0)
-			why = is_decided(run, over_ns, &judged_ns);
+			why = is_decided(run, over_ns, &next_ns);
 		else if (player_over(run->player))
-			over_ns = driver_now_ns(run);
+			next_ns = (over_ns = driver_now_ns(run)) + JUDGE_NS; /* let it strike */
 	}
 	return why;
 }
@@ -476,7 +482,9 @@ static void end_time(struct driver *run, const char *why)
 	watch_stop(run->watch);
 	if (is_relay_lost(run))
 		why = "relay";
-	driver_tell(run, "run.end", json_pack("{s:s}", "reason", why));
+	driver_tell(run, "run.end",
+	    run->signal ? json_pack("{s:s, s:i}", "reason", why, "signal", run->signal)
+			: json_pack("{s:s}", "reason", why));
 	run->ended = true;
 }
 
@@ -552,6 +560,12 @@ int run_main(int argc, char **argv)
 		free(words);
 		free_run(&run);
 		return parsed == RUN_HELP ? EXIT_DONE : RUN_USAGE;
+	}
+	if (run.o.judge) {
+		free(words);
+		code = driver_judge_again(&run);
+		free_run(&run);
+		return code;
 	}
 	run.seed = run.o.seed ? run.o.seed : run.scenario->config->settings.seed;
 	if (!run.seed)

@@ -85,3 +85,5 @@ char *driver_read_text(const char *path);   /* of a scenario; the caller's */
 bool driver_may_report(struct driver *run); /* before all that would be lost */
 /* The verdict, told as the options want it. Its exit code. */
 int driver_judge(struct driver *run);
+/* Of the run that was recorded. */
+int driver_judge_again(struct driver *run);

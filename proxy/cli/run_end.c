@@ -3,6 +3,7 @@
 #include "cli/look.h"
 #include "cli/predict.h"
 #include "cli/run.h"
+#include "control/journal_read.h"
 #include "control/report.h"
 #include "control/verdict.h"
 #include <errno.h>
@@ -112,4 +113,69 @@ int driver_judge(struct driver *run)
 		code = code ? code : RUN_USAGE;
 	json_decref(verdict);
 	return code;
+}
+
+/* --- once more --- */
+
+static const struct record *find(const struct journal *j, const char *event)
+{
+	for (size_t i = 0; i < j->count; i++)
+		if (!strcmp(j->records[i].event, event))
+			return &j->records[i];
+	return NULL;
+}
+
+/* Borrowed from the journal. */
+static bool find_command(struct driver *run)
+{
+	const struct record *r = find(&run->journal, "command.started");
+	const json_t *argv = r ? json_object_get(r->fields, "argv") : NULL, *word;
+	size_t i;
+
+	if (!json_array_size(argv))
+		return true;
+	run->command_words = calloc(json_array_size(argv) + 1, sizeof(*run->command_words));
+	if (!run->command_words)
+		return false;
+	json_array_foreach(argv, i, word)
+	{
+		if (!json_is_string(word))
+			break;
+		run->command_words[i] = (char *)(uintptr_t)json_string_value(word);
+	}
+	return true;
+}
+
+static bool find_about(struct driver *run, const char *path)
+{
+	const struct record *zero = find(&run->journal, "run.zero"),
+			    *end = find(&run->journal, "run.end");
+	const char *started = zero ? record_text(zero, "started") : NULL;
+
+	if (!zero || !end) {
+		driver_say(run, "%s: expected a run's events.ndjson: it has no %s", path,
+		    zero ? "run.end" : "run.zero");
+		return false;
+	}
+	snprintf(run->started, sizeof(run->started), "%s", started ? started : "");
+	run->seed = (uint64_t)record_int(zero, "seed", 0);
+	run->signal = (int)record_int(end, "signal", 0);
+	return true;
+}
+
+int driver_judge_again(struct driver *run)
+{
+	char *why;
+
+	if (!journal_read(&run->journal, run->o.judge, &why)) {
+		driver_say(run, "%s", why ? why : strerror(ENOMEM));
+		free(why);
+		return RUN_USAGE;
+	}
+	if (!find_about(run, run->o.judge))
+		return RUN_USAGE;
+	if (asprintf(&run->replay, "deadpeer run %s --judge %s", run->o.file, run->o.judge) < 0)
+		run->replay = NULL;
+	run->no_memory = !run->replay || !find_command(run);
+	return driver_judge(run);
 }

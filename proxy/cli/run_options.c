@@ -21,7 +21,8 @@ enum {
 	FLAG_LISTEN,
 	FLAG_ADMIN,
 	FLAG_TOKEN_FILE,
-	FLAG_RUNG
+	FLAG_RUNG,
+	FLAG_JUDGE
 };
 
 static const struct option flags[] = {
@@ -36,6 +37,7 @@ static const struct option flags[] = {
 	{ "admin", required_argument, NULL, FLAG_ADMIN },
 	{ "admin-token-file", required_argument, NULL, FLAG_TOKEN_FILE },
 	{ "rung", required_argument, NULL, FLAG_RUNG },
+	{ "judge", required_argument, NULL, FLAG_JUDGE },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
 };
@@ -62,6 +64,8 @@ static const char help[] =
     "                           several: each has the proxies that it has\n"
     "  --admin-token-file FILE  what they ask for\n"
     "  --rung RUNG              of its own relay: best, exact, equivalent, partial\n"
+    "  --judge FILE             plays nothing: judges the run whose events.ndjson this is once "
+    "more\n"
     "\n"
     "Examples:\n"
     "  deadpeer run redis-power-loss.ini -- ./my-app 127.0.0.1:6380\n"
@@ -158,9 +162,27 @@ static bool parse_flag(struct run_options *o, int flag, const char *text)
 		return parse_admin(o, text);
 	case FLAG_TOKEN_FILE:
 		return (o->token_file = text);
+	case FLAG_JUDGE:
+		return (o->judge = text);
 	default:
 		return parse_rung(o, text);
 	}
+}
+
+/* What a run has that is only judged again? NULL: nothing. */
+static const char *played(const struct run_options *o)
+{
+	const struct {
+		bool given;
+		const char *flag;
+	} rows[] = { { o->command, "COMMAND" }, { o->n_admin, "--admin" },
+		{ o->n_moved, "--upstream or --listen" }, { o->rung >= 0, "--rung" },
+		{ o->limit_ns, "--limit" }, { o->seed, "--seed" }, { o->dry_run, "--dry-run" } };
+
+	for (size_t i = 0; o->judge && i < sizeof(rows) / sizeof(*rows); i++)
+		if (rows[i].given)
+			return rows[i].flag;
+	return NULL;
 }
 
 static bool check(struct run_options *o, int argc, char **argv)
@@ -170,6 +192,8 @@ static bool check(struct run_options *o, int argc, char **argv)
 	else if (optind + 1 < argc)
 		cli_usage_error(
 		    "run", "unexpected '%s': a command stands behind --", argv[optind + 1]);
+	else if (played(o))
+		cli_usage_error("run", "--judge plays nothing: there is no %s with it", played(o));
 	else if (o->n_admin && (o->n_moved || o->rung >= 0))
 		cli_usage_error("run", "%s is of its own relay: there is none with --admin",
 		    o->rung >= 0         ? "--rung"

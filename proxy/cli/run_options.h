@@ -17,6 +17,7 @@ struct run_moved {
 
 struct run_options {
 	const char *file, *report, *token_file;
+	const char *judge; /* a recorded run, to be judged again; NULL: one is played */
 	const char *admin[RUN_RELAYS];
 	struct run_moved moved[RUN_MOVED];
 	size_t n_admin, n_moved;

@@ -62,11 +62,12 @@ JUDGE(judge_min_first_delay)
 {
 	const struct fact_comeback *c = case_of(j, i, out);
 	const int64_t least_ns = j->e->value.ns;
-	int64_t delay_ns;
+	int64_t delay_ns, tolerance_ns;
 	char text[SAY_MAX];
 
 	if (!c || !c->attempts)
 		return;
+	tolerance_ns = j->facts->deaths[c->death].tolerance_ns;
 	delay_ns = j->facts->attempts[c->first].at_ns - c->from_ns;
 	if (!c->from_known) {
 		out->found = FOUND_UNTOLD;
@@ -80,6 +81,11 @@ JUDGE(judge_min_first_delay)
 	expect_say(out->actual, "first attempt after %s", say_time(text, delay_ns));
 	say_time(text, llabs(delay_ns - least_ns));
 	expect_say(out->margin, "%s %s", text, delay_ns >= least_ns ? "to spare" : "too soon");
+	if (delay_ns < least_ns && delay_ns + tolerance_ns >= least_ns) {
+		out->found = FOUND_UNTOLD;
+		expect_say(
+		    out->why, "when it gave up is known to %s only", say_time(text, tolerance_ns));
+	}
 	doubt(c->invisible, out);
 }
 
@@ -96,11 +102,12 @@ JUDGE(judge_backoff)
 {
 	const struct fact_comeback *c = case_of(j, i, out);
 
-	if (!c || c->n_gaps < GAPS_LEAST)
+	if (!c || c->common_gaps < GAPS_LEAST)
 		return;
 	out->badness = badness_of(j->e->value.backoff, c->growth);
 	out->found = out->badness <= ROUNDING ? FOUND_PASS : FOUND_FAIL;
-	expect_say(out->actual, "%zu gaps that grow %.3g times each", c->n_gaps, c->growth);
+	expect_say(out->actual, "%zu gaps that grow %.3g times each%s", c->common_gaps, c->growth,
+	    c->lanes > 1 ? ", over all its connections" : "");
 	if (j->e->value.backoff == BACKOFF_EXPONENTIAL)
 		expect_say(out->margin, "%.3g is the least", GROWS_LEAST);
 	else if (j->e->value.backoff == BACKOFF_CONSTANT)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TOLERANCE_TOLD_NS (INT64_C(50) * 1000 * 1000)
+
 static const struct fact_death *case_of(const struct judging *j, size_t i, struct finding *out)
 {
 	const struct fact_death *d = &j->facts->deaths[i];
@@ -50,12 +52,15 @@ static void say_detected(const struct judging *j, const struct fact_death *d,
     const struct forecast *c, struct finding *out)
 {
 	const int64_t end_ns = d->lived ? d->until_ns : j->facts->end_ns;
-	char text[SAY_MAX], beside[160];
+	char text[SAY_MAX], before[SAY_MAX], beside[160], sampled[64] = "";
 
 	say_forecast(c, beside, sizeof(beside));
+	if (d->detected_ns != NOT_YET && d->tolerance_ns > TOLERANCE_TOLD_NS)
+		snprintf(sampled, sizeof(sampled), " (or up to %s sooner)",
+		    say_time(before, d->tolerance_ns));
 	if (d->detected_ns != NOT_YET)
-		expect_say(out->actual, "detected after %s%s",
-		    say_time(text, d->detected_ns - d->at_ns), beside);
+		expect_say(out->actual, "detected after %s%s%s",
+		    say_time(text, d->detected_ns - d->at_ns), sampled, beside);
 	else
 		expect_say(
 		    out->actual, "not detected in %s%s", say_time(text, end_ns - d->at_ns), beside);
@@ -246,9 +251,10 @@ JUDGE(judge_no_loss)
 		expect_say(out->actual, "%lld bytes to the server and %lld to the client lost",
 		    (long long)s->lost[0], (long long)s->lost[1]);
 		expect_say(out->margin, "%lld too many", (long long)(s->lost[0] + s->lost[1]));
-	} else if (s->closed_ns == NOT_YET && !d->lived) {
+	} else if (!s->loss_told && !d->lived) {
 		out->found = FOUND_UNTOLD;
 		expect_say(out->actual, "its session had not ended");
+		expect_say(out->why, "what a fault holds is neither delivered nor lost yet");
 	} else {
 		expect_say(out->actual, "nothing lost");
 	}

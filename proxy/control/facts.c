@@ -116,7 +116,7 @@ struct facts *facts_new(const struct scenario *scenario, const struct journal *j
 		return NULL;
 	f->scenario = scenario;
 	f->journal = journal;
-	if (!make_room(f) || !facts_read_clients(f) || !facts_read(f)) {
+	if (!make_room(f) || !facts_read_clients(f) || !facts_read(f) || !facts_make_groups(f)) {
 		facts_free(f);
 		return NULL;
 	}
@@ -144,6 +144,7 @@ void facts_free(struct facts *f)
 	free(f->comebacks);
 	free(f->recoveries);
 	free(f->gates);
+	facts_free_groups(f);
 	json_decref(f->index);
 	free(f);
 }

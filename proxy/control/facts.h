@@ -3,13 +3,13 @@
  * client came back. Pure; everything is in the order of time and points to the rest by index.
  *
  * A client is its process where that is known, else its address without the port; a connection
- * whose process was not seen belongs to the only process known there, or to all of them.
- *
- * Pools: attempts belong to the client, deaths to sessions. An attempt of a client that knows of a
- * death and has not come back from it is explained by that; any other one, made when no other
- * session of it lives, is the first sign that the client knows of its earliest death. An accepted
- * attempt brings back the earliest death that the client knows of. What comes after the client's
- * next strike (another fault, or a session that is newer than the death) belongs to that one.
+ * whose process was not seen belongs to the only process known there, or to all of them. Attempts
+ * belong to the client, deaths to sessions. A client that lost eight sessions comes back on eight
+ * lanes, one for each death that it knows of: an attempt is of the lane that has waited longest and
+ * has none under way, and a lane is left when its attempt was accepted and carries on. An attempt
+ * that no lane explains, made when no other session of the client lives, is the first sign that it
+ * knows of its earliest death. What comes after the client's next strike (another fault, or a
+ * session that is newer than the death) belongs to that one.
  */
 #pragma once
 #include "control/journal.h"
@@ -23,9 +23,8 @@ enum fact_how { HOW_NONE, HOW_FIN, HOW_RST, HOW_GONE, HOW_RECONNECT };
 enum fact_sight { SIGHT_NONE, SIGHT_BYTES, SIGHT_SEGMENT, SIGHT_SOCKET, SIGHT_SESSION };
 enum fact_shape { SHAPE_IDLE, SHAPE_WAITING, SHAPE_BUSY, SHAPE_BLOCKED, SHAPE_UNKNOWN };
 enum fact_outcome { OUTCOME_ACCEPTED, OUTCOME_REFUSED, OUTCOME_UNANSWERED, OUTCOME_UNKNOWN };
-extern const char *const fact_how_names[],
-    *const fact_sight_names[], *const fact_shape_names[], *const fact_outcome_names[],
-							      *const fact_leg_names[];
+extern const char *const fact_how_names[], *const fact_sight_names[], *const fact_shape_names[];
+extern const char *const fact_outcome_names[], *const fact_leg_names[];
 
 struct fact_relay {
 	const struct record *told;  /* run.relay; NULL: none */
@@ -39,7 +38,7 @@ struct fact_fault {
 	const char *name, *type, *side, *grade, *refused; /* refused NULL: it was not */
 	const struct fault_spec *spec;                    /* NULL: not the scenario's */
 	const struct step *step;                          /* NULL: none armed it */
-	int64_t iteration, active_ns, lifted_ns, sessions, segments;
+	int64_t iteration, active_ns, lifted_ns, settled_ns, sessions, segments;
 };
 
 struct fact_client {
@@ -54,21 +53,25 @@ struct fact_session {
 	const char *proxy, *client; /* proxy is interned */
 	struct fact_client who;
 	int64_t opened_ns, connected_ns, traffic_ns, closed_ns;
-	int64_t bytes_ns[FACT_LEGS]; /* the first, each way */
-	int64_t ended_ns;            /* an application ended its connection itself */
+	int64_t bytes_ns[FACT_LEGS];          /* the first, each way */
+	int64_t ended_ns, ended_tolerance_ns; /* an application ended its connection itself */
+	enum fact_how ended_how;
+	enum fact_sight ended_by;
+	bool client_ended, watched; /* whose end; the client's socket was seen */
+	bool loss_told;             /* what it lost is known, though it may be open */
 	int64_t bytes[FACT_LEGS], lost[FACT_LEGS];
-	const char *reason, *fault; /* that ended it; NULL: open; none did */
-	bool watched;               /* the client's socket was seen */
-	size_t death;               /* the last one; NOBODY: none */
+	const char *reason, *fault;                /* that ended it; NULL: open; none did */
+	size_t death, first_death, attempt, group; /* death: the last one */
 };
 
 struct fact_death {
-	size_t session, fault;
+	size_t session, fault, again;     /* again: the session's next death; NOBODY: none */
 	int64_t at_ns, until_ns, next_ns; /* next: the client's next strike */
 	bool by_client, traffic_before;   /* by_client: it watches; else the server does */
 	enum fact_shape shape;
 	int64_t idle_ns[FACT_LEGS], bytes[FACT_LEGS]; /* at that moment, each way; idle -1: never */
 	int64_t sign_ns, detected_ns; /* its own word (FIN, RST, gone); that, or a reconnect */
+	int64_t tolerance_ns;         /* it may have been so much sooner: it was sampled */
 	enum fact_how how;
 	enum fact_sight seen_by;
 	int64_t *drops; /* when each segment was dropped that came from the watcher */
@@ -93,20 +96,22 @@ struct fact_attempt {
 	enum fact_sight seen_by;
 	bool by_syn;
 	size_t session; /* NOBODY: none */
+	size_t comeback, group;
 };
 
-/* From when a client knew of a death until it had traffic again, or its next strike. */
+/* A lane: from when a client knew of a death until it had traffic again, or its next strike. */
 struct fact_comeback {
 	const char *proxy;
 	struct fact_client who;
-	size_t death; /* the first of them */
+	size_t death;
 	int64_t from_ns, end_ns;
 	bool from_known;                  /* it was seen to know, before it tried */
 	bool invisible;                   /* attempts that nobody answered could not be seen */
 	size_t first, attempts, parallel; /* first: attempt */
 	int64_t *gaps_ns;
 	size_t n_gaps;
-	double growth, jitter; /* below 0: too few */
+	size_t lanes, common_gaps; /* of the client and that strike; gaps that most of them have */
+	double growth, jitter;     /* below 0: too few */
 };
 
 struct fact_recovery {
@@ -132,17 +137,17 @@ struct facts {
 	int64_t end_ns;              /* so long was watched */
 	const struct record *exited; /* the command, by itself; NULL: no */
 	bool command_ran, sockets_seen;
-	/* Private. */
-	json_t *index;               /* names to numbers */
-	const struct record **gates; /* proxy.gate */
-	size_t n_gates;
+	json_t *index; /* private, as the rest is: names to numbers */
+	const struct record **gates;
+	struct fact_group *groups;
+	size_t n_gates, n_groups;
 };
 
 /* NULL: no memory. scenario and journal outlive it. */
 struct facts *facts_new(const struct scenario *scenario, const struct journal *journal);
 void facts_free(struct facts *f);
 
-/* Did this proxy's address answer otherwise than by accepting, at any moment of [from, to]? */
+/* Did this proxy's address not just accept, at any moment of [from, to]? */
 bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int64_t to_ns);
 
 /* Have both been the same client? One whose process was not seen may be any at its address. */
@@ -151,5 +156,4 @@ bool fact_client_same(const struct fact_client *a, const struct fact_client *b);
 /* Of command.exited: its number, told as such or by name ("TERM"). 0: none. */
 int fact_signal(const struct record *r);
 
-/* Standard deviation by mean; 0 of nothing. */
-double facts_spread(const double *values, size_t n);
+double facts_spread(const double *values, size_t n); /* standard deviation by mean */

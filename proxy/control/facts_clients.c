@@ -136,13 +136,15 @@ bool facts_attempt(struct facts *f, const struct record *r, enum fact_sight sigh
 	n = facts_lookup(f, 'a', attempt_key(key, sizeof(key), proxy, client));
 	if (n == NOBODY || !same_attempt(f, &f->attempts[n], r, sight)) {
 		n = f->n_attempts++;
-		f->attempts[n] = (struct fact_attempt){ r->at_ns, NOT_YET, proxy, client,
-			facts_who(f, client), outcome_now(f, proxy), sight, false, NOBODY };
+		f->attempts[n] =
+		    (struct fact_attempt){ r->at_ns, NOT_YET, proxy, client, facts_who(f, client),
+			    outcome_now(f, proxy), sight, false, NOBODY, NOBODY, NOBODY };
 	}
 	a = &f->attempts[n];
 	a->by_syn |= sight == SIGHT_SEGMENT;
 	if (session != NOBODY) {
 		a->session = session;
+		f->sessions[session].attempt = n;
 		a->outcome = OUTCOME_ACCEPTED;
 		a->until_ns = r->at_ns;
 	}

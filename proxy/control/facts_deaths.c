@@ -29,13 +29,38 @@ static bool is_next(const struct facts *f, const struct fact_death *d, const str
 	return e->session == d->session || e->fault != d->fault || t->opened_ns > d->at_ns;
 }
 
-static void find_next(struct facts *f, struct fact_death *d)
+/* The next death of the group's i-th: of the same session, or from where sessions are newer, or
+ * another fault strikes. other: the first behind it that is another fault's; newest: when the last
+ * of the sessions behind it was opened. */
+static int64_t next_of(
+    const struct facts *f, const struct fact_group *g, size_t i, size_t other, int64_t newest_ns)
 {
-	for (const struct fact_death *e = d + 1; e < f->deaths + f->n_deaths; e++)
-		if (is_next(f, d, e)) {
-			d->next_ns = e->at_ns;
-			return;
-		}
+	const struct fact_death *d = &f->deaths[g->deaths[i]];
+	const struct fact_death *again = d->again == NOBODY ? NULL : &f->deaths[d->again];
+	size_t k = newest_ns > d->at_ns ? i + 1 : other;
+
+	if (again && !is_next(f, d, again))
+		again = NULL;
+	for (; k < g->n_deaths && (!again || g->deaths[k] < d->again); k++)
+		if (is_next(f, d, &f->deaths[g->deaths[k]]))
+			return f->deaths[g->deaths[k]].at_ns;
+	return again ? again->at_ns : NOT_YET;
+}
+
+static void find_nexts(struct facts *f, const struct fact_group *g)
+{
+	int64_t newest_ns = INT64_MIN;
+	size_t other = g->n_deaths;
+
+	for (size_t i = g->n_deaths; i-- > 0;) {
+		struct fact_death *d = &f->deaths[g->deaths[i]];
+		const int64_t opened_ns = f->sessions[d->session].opened_ns;
+
+		if (i + 1 < g->n_deaths && f->deaths[g->deaths[i + 1]].fault != d->fault)
+			other = i + 1;
+		d->next_ns = next_of(f, g, i, other, newest_ns);
+		newest_ns = opened_ns > newest_ns ? opened_ns : newest_ns;
+	}
 }
 
 /* In flight when it was struck, or segments that follow each other as no keepalive probes do. */
@@ -66,6 +91,8 @@ static int64_t later(int64_t a, int64_t b)
 
 void facts_settle_deaths(struct facts *f)
 {
+	for (size_t i = 0; i < f->n_groups; i++)
+		find_nexts(f, &f->groups[i]);
 	for (size_t i = 0; i < f->n_deaths; i++) {
 		struct fact_death *d = &f->deaths[i];
 		size_t told = facts_lookup(f, 'o', f->sessions[d->session].client);
@@ -74,12 +101,13 @@ void facts_settle_deaths(struct facts *f)
 			d->settings = f->journal->records[told].fields;
 			d->settings_late = true;
 		}
-		find_next(f, d);
 		d->sends = sends(d);
 		d->lived = lived(f, d);
 		if (d->lived) /* what it did later is no sign of this death */
 			d->sign_ns = d->detected_ns = NOT_YET, d->how = HOW_NONE,
 			d->seen_by = SIGHT_NONE;
+		if (d->tolerance_ns > d->detected_ns - d->at_ns)
+			d->tolerance_ns = d->detected_ns - d->at_ns;
 		if (d->lived && d->again_ns[0] != NOT_YET && d->again_ns[1] != NOT_YET)
 			d->recovered_ns = later(d->again_ns[0], d->again_ns[1]);
 		d->zombie =

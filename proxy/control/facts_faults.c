@@ -157,6 +157,8 @@ bool facts_read_fired(struct facts *f, const struct record *r)
 	if (!fault)
 		return false;
 	fault->sessions += record_int(r, "sessions", 0);
+	if (record_int(r, "settled_within_ns", 0) > fault->settled_ns)
+		fault->settled_ns = record_int(r, "settled_within_ns", 0);
 	if (record_text(r, "grade"))
 		fault->grade = record_text(r, "grade");
 	return true;

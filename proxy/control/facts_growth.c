@@ -134,3 +134,46 @@ double facts_jitter(const int64_t *gaps, size_t n)
 		off[i] = (double)gaps[i] / (i < ramp ? exp(l.a + l.b * (double)i) : at_cap);
 	return facts_spread(off, n);
 }
+
+/* ---- several lanes ---- */
+
+/* How many have a gap of this ordinal. */
+static size_t have(struct fact_comeback *const *lanes, size_t n_lanes, size_t ordinal)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_lanes; i++)
+		n += lanes[i]->n_gaps > ordinal;
+	return n;
+}
+
+/* Means over the lanes: lanes of one rule are in step by ordinal, not by time. Beyond what half of
+ * them have only the fastest are left. */
+void facts_pool(
+    struct fact_comeback *const *lanes, size_t n_lanes, double *growth, double *jitter, size_t *n)
+{
+	int64_t means[GAPS_MAX];
+	double *values = calloc(n_lanes + 1, sizeof(*values)), spread = 0;
+	size_t k, of_several = 0;
+
+	for (*n = 0; values && *n < GAPS_MAX && have(lanes, n_lanes, *n) * 2 >= n_lanes; ++*n) {
+		double sum = 0;
+
+		k = 0;
+		for (size_t i = 0; i < n_lanes; i++)
+			if (lanes[i]->n_gaps > *n)
+				values[k++] = (double)lanes[i]->gaps_ns[*n];
+		for (size_t i = 0; i < k; i++)
+			sum += values[i];
+		if (!k)
+			break;
+		means[*n] = (int64_t)(sum / (double)k);
+		if (k > 1) {
+			spread += facts_spread(values, k);
+			of_several++;
+		}
+	}
+	free(values);
+	*growth = facts_growth(means, *n);
+	*jitter = of_several ? spread / (double)of_several : facts_jitter(means, *n);
+}

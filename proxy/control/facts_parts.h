@@ -2,7 +2,15 @@
 #pragma once
 #include "control/facts.h"
 
+/* What may be of one client at one proxy, each in the order of time. */
+struct fact_group {
+	size_t *deaths, *attempts, *sessions;
+	size_t n_deaths, n_attempts, n_sessions;
+};
+
 bool facts_read(struct facts *f); /* records to faults, sessions, deaths, attempts */
+bool facts_make_groups(struct facts *f);
+void facts_free_groups(struct facts *f);
 void facts_settle_deaths(struct facts *f);
 bool facts_find_comebacks(struct facts *f);
 bool facts_find_recoveries(struct facts *f);
@@ -26,6 +34,10 @@ bool facts_attempt(struct facts *f, const struct record *r, enum fact_sight sigh
  * Below 0: too few. */
 double facts_growth(const int64_t *gaps_ns, size_t n);
 double facts_jitter(const int64_t *gaps_ns, size_t n);
+
+/* Both over several lanes' gaps of the same ordinal, as many as half of the lanes have: *n. */
+void facts_pool(
+    struct fact_comeback *const *lanes, size_t n_lanes, double *growth, double *jitter, size_t *n);
 
 /* A name of one relay: "0/dead". Returns key. */
 const char *facts_scoped(char *key, size_t size, unsigned relay, const char *name);

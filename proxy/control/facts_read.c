@@ -45,7 +45,9 @@ static bool read_opened(struct facts *f, const struct record *r)
 		.closed_ns = NOT_YET,
 		.bytes_ns = { NOT_YET, NOT_YET },
 		.ended_ns = NOT_YET,
-		.death = NOBODY };
+		.death = NOBODY,
+		.first_death = NOBODY,
+		.attempt = NOBODY };
 	s->client = s->client ? s->client : "-";
 	s->who = facts_who(f, s->client);
 	s->watched = facts_lookup(f, 'w', s->client) != NOBODY;
@@ -104,6 +106,13 @@ static void count_bytes(struct facts *f, struct fact_session *s, const struct re
 	}
 }
 
+static void read_lost(struct fact_session *s, const struct record *r)
+{
+	s->lost[0] = record_int(r, "upstream_lost_bytes", 0);
+	s->lost[1] = record_int(r, "downstream_lost_bytes", 0);
+	s->loss_told = json_object_get(r->fields, "upstream_lost_bytes") != NULL;
+}
+
 static bool read_closed(struct facts *f, const struct record *r)
 {
 	struct fact_session *s = find_session(f, r, "session");
@@ -112,8 +121,8 @@ static bool read_closed(struct facts *f, const struct record *r)
 		return true;
 	count_bytes(f, s, r);
 	s->closed_ns = r->at_ns;
-	s->lost[0] = record_int(r, "upstream_lost_bytes", 0);
-	s->lost[1] = record_int(r, "downstream_lost_bytes", 0);
+	read_lost(s, r);
+	s->loss_told = true;
 	s->reason = record_text(r, "reason");
 	s->reason = s->reason ? s->reason : "?";
 	s->fault = record_text(r, "fault");
@@ -131,6 +140,38 @@ static void read_options(const struct facts *f, struct fact_death *d)
 		d->settings = f->journal->records[n].fields;
 }
 
+static void sign_death(struct fact_death *d, int64_t at_ns, enum fact_how how,
+    enum fact_sight sight, int64_t tolerance_ns)
+{
+	d->sign_ns = d->detected_ns = at_ns;
+	d->how = how;
+	d->seen_by = sight;
+	d->tolerance_ns = tolerance_ns;
+}
+
+/* A strike on many sessions is told late: some have said their word by then. */
+static void sign_early(const struct fact_session *s, struct fact_death *d)
+{
+	if (s->ended_ns != NOT_YET && s->ended_ns >= d->at_ns && s->client_ended == d->by_client)
+		sign_death(d, s->ended_ns, s->ended_how, s->ended_by, s->ended_tolerance_ns);
+}
+
+static void sign(struct facts *f, struct fact_session *s, bool by_client, int64_t at_ns,
+    enum fact_how how, enum fact_sight sight, int64_t tolerance_ns)
+{
+	struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
+
+	if (at_ns < s->ended_ns) {
+		s->ended_ns = at_ns;
+		s->ended_tolerance_ns = tolerance_ns;
+		s->ended_how = how;
+		s->ended_by = sight;
+		s->client_ended = by_client;
+	}
+	if (d && d->by_client == by_client && d->sign_ns == NOT_YET)
+		sign_death(d, at_ns, how, sight, tolerance_ns);
+}
+
 static bool read_struck(struct facts *f, const struct record *r)
 {
 	struct fact_session *s = find_session(f, r, "session");
@@ -141,9 +182,10 @@ static bool read_struck(struct facts *f, const struct record *r)
 	if (!s || !fault)
 		return fault != NULL;
 	count_bytes(f, s, r);
+	read_lost(s, r);
 	*d = (struct fact_death){ .session = (size_t)(s - f->sessions),
 		.fault = (size_t)(fault - f->faults),
-		.at_ns = r->at_ns,
+		.at_ns = r->at_ns - record_int(r, "ago_ns", 0),
 		.until_ns = NOT_YET,
 		.next_ns = NOT_YET,
 		.by_client = !watcher || strcmp(watcher, "server") != 0,
@@ -158,27 +200,16 @@ static bool read_struck(struct facts *f, const struct record *r)
 		.again_ns = { NOT_YET, NOT_YET },
 		.connected_ns = NOT_YET,
 		.recovered_ns = NOT_YET,
+		.again = NOBODY,
 		.came_back = NOBODY,
 		.comeback = NOBODY };
+	*(s->death == NOBODY ? &s->first_death : &f->deaths[s->death].again) = f->n_deaths;
 	s->death = f->n_deaths++;
+	sign_early(s, d);
 	read_options(f, d);
 	if (r->relay < f->n_relays && !f->relays[r->relay].witness)
 		f->relays[r->relay].witness = "sessions";
 	return true;
-}
-
-static void sign(struct facts *f, struct fact_session *s, bool by_client, int64_t at_ns,
-    enum fact_how how, enum fact_sight sight)
-{
-	struct fact_death *d = s->death == NOBODY ? NULL : &f->deaths[s->death];
-
-	if (at_ns < s->ended_ns)
-		s->ended_ns = at_ns;
-	if (!d || d->by_client != by_client || d->sign_ns != NOT_YET)
-		return;
-	d->sign_ns = d->detected_ns = at_ns;
-	d->how = how;
-	d->seen_by = sight;
 }
 
 static bool read_peer(struct facts *f, const struct record *r)
@@ -190,7 +221,8 @@ static bool read_peer(struct facts *f, const struct record *r)
 	if (s && leg && what)
 		sign(f, s, !strcmp(leg, "client"), r->at_ns,
 		    strcmp(what, "rst") ? HOW_FIN : HOW_RST,
-		    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0));
+		    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0),
+		    0);
 	return true;
 }
 
@@ -222,7 +254,8 @@ static bool read_socket(struct facts *f, const struct record *r)
 		f->attempts[n].until_ns = r->at_ns;
 	n = facts_lookup(f, 'c', client);
 	if (n != NOBODY)
-		sign(f, &f->sessions[n], true, r->at_ns, how, SIGHT_SOCKET);
+		sign(f, &f->sessions[n], true, r->at_ns, how, SIGHT_SOCKET,
+		    record_int(r, "since_ns", 0));
 	return true;
 }
 
@@ -279,8 +312,11 @@ static bool read_dropped(struct facts *f, const struct record *r)
 
 /* ---- attempts, the command, the end ---- */
 
+/* Only a raw socket tells it, also where the relay was not asked what it sees. */
 static bool read_syn(struct facts *f, const struct record *r)
 {
+	if (r->relay < f->n_relays)
+		f->relays[r->relay].witness = "segments";
 	return facts_attempt(f, r, SIGHT_SEGMENT, NOBODY);
 }
 

@@ -32,10 +32,10 @@ static bool is_here(
 static bool struck_by(const struct facts *f, const struct fact_recovery *r, size_t session,
     const struct fact_death **death)
 {
-	for (size_t i = 0; i < f->n_deaths; i++) {
+	for (size_t i = f->sessions[session].first_death; i != NOBODY; i = f->deaths[i].again) {
 		const struct fact_death *d = &f->deaths[i];
 
-		if (d->session == session && d->fault == r->fault && d->until_ns == r->lifted_ns) {
+		if (d->fault == r->fault && d->until_ns == r->lifted_ns) {
 			*death = d;
 			return true;
 		}

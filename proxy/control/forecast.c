@@ -10,6 +10,9 @@
 
 const char *const against_names[] = { "within", "sooner", "later", "unknown", NULL };
 
+/* Timers of the kernel are up to an eighth late. */
+#define PROBE_LATE_NS (2 * NS_PER_S)
+
 struct subject {
 	const struct facts *f;
 	const struct fact_death *d;
@@ -305,6 +308,28 @@ static void answer(const struct subject *x, const struct prediction *p, struct f
 		out->high_ns = since_death(x, p, p->high_ns);
 }
 
+/* A keepalive probe was due at about the moment of the death: whether it was answered is not known,
+ * and that makes a whole idle time's difference. */
+static void widen(struct subject *x, struct forecast *out)
+{
+	const int64_t idle_ns = x->s.keep_idle_ns,
+		      near_ns = idle_ns / 8 < PROBE_LATE_NS ? idle_ns / 8 : PROBE_LATE_NS;
+	struct forecast other = { .high_ns = NOT_YET, .low_ns = NOT_YET };
+	struct prediction p;
+	int64_t beyond_ns;
+
+	if (out->by != PREDICT_BY_KEEPALIVE && out->by != PREDICT_BY_KEEPALIVE_LIMIT)
+		return;
+	beyond_ns = idle_ns ? x->fate.idle_for_ns % idle_ns : 0;
+	if (!idle_ns || x->fate.idle_for_ns < idle_ns || beyond_ns > near_ns)
+		return;
+	x->fate.idle_for_ns = idle_ns - 1;
+	predict(&x->s, &x->fate, x->death, x->when, &p);
+	answer(x, &p, &other);
+	if (other.low_ns < out->low_ns)
+		out->low_ns = other.low_ns;
+}
+
 void forecast(const struct facts *f, const struct fact_death *d,
     const struct predict_settings *system, struct forecast *out)
 {
@@ -318,6 +343,7 @@ void forecast(const struct facts *f, const struct fact_death *d,
 		return;
 	predict(&x.s, &x.fate, x.death, x.when, &p);
 	answer(&x, &p, out);
+	widen(&x, out);
 }
 
 /* Not detected: until when that was watched decides. */
@@ -338,7 +364,9 @@ static enum against undetected(
 enum against forecast_against(
     const struct facts *f, const struct fact_death *d, const struct forecast *c)
 {
-	const int64_t after_ns = d->detected_ns - d->at_ns;
+	/* Nobody hears of it before it has come to his session. */
+	const int64_t after_ns = d->detected_ns - d->at_ns,
+		      early_ns = after_ns - d->tolerance_ns - f->faults[d->fault].settled_ns;
 
 	if (!c->known || c->outcome == PREDICT_UNKNOWN)
 		return AGAINST_UNKNOWN;
@@ -348,7 +376,7 @@ enum against forecast_against(
 		return AGAINST_SOONER;
 	if (after_ns < c->low_ns - FORECAST_SLACK_NS)
 		return AGAINST_SOONER;
-	if (c->high_ns != NOT_YET && after_ns > c->high_ns + FORECAST_SLACK_NS)
+	if (c->high_ns != NOT_YET && early_ns > c->high_ns + FORECAST_SLACK_NS)
 		return AGAINST_LATER;
 	return AGAINST_WITHIN;
 }

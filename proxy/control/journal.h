@@ -5,7 +5,7 @@
  * The driver's own records:
  *
  *     run.relay         relay,admin,version,wire,witness,skew_ns,rtt_ns   a relay that takes part
- *     run.zero                                      the scenario's time begins: at_ns is 0
+ *     run.zero          started,seed                the scenario's time begins: at_ns is 0
  *     run.events_lost   relay,lost                  so many events of it are not here
  *     step.began        step,index,iteration,planned_ns?
  *     step.ended        step,index,iteration,result,message?     result: pass, fail, error, skipped
@@ -13,12 +13,13 @@
  *     command.started   pid,argv
  *     command.exited    code? signal?
  *     peer.attempt      proxy,client,pid?,process?  a socket in SYN_SENT to a proxy's address
- *     peer.socket       proxy,client,old,new,retransmits,pid?,process?    states as ss(8) has them;
- *                       new "gone": there is no such socket any more
+ *     peer.socket       proxy,client,old,new,since_ns,retransmits,pid?,process?    states as ss(8)
+ *                       has them; new "gone": there is no such socket any more; since_ns: it was
+ *                       looked at that long before, and was still old
  *     peer.settings     proxy,client,pid?,process?,known,keepalive,keep_idle_ns,keep_interval_ns,
  *                       keep_count,user_timeout_ns,retries2,rtt_ns,rto_ns    known: its options
  *                       could be read; else they are what the timer that runs gives away
- *     run.end           reason                      nothing is watched any more
+ *     run.end           reason,signal?              nothing is watched any more
  */
 #pragma once
 #include <jansson.h>

@@ -216,7 +216,7 @@ static bool death_settled(const struct facts *f, const struct fact_death *d, uns
 		return false;
 	if (waits & WAITS_RETURNED && d->by_client && d->recovered_ns == NOT_YET && !d->lived)
 		return false;
-	return !(waits & WAITS_CLOSED) || s->closed_ns != NOT_YET || d->recovered_ns != NOT_YET;
+	return !(waits & WAITS_CLOSED) || s->loss_told || (d->lived && d->recovered_ns != NOT_YET);
 }
 
 static bool recovery_settled(const struct facts *f, const struct fact_recovery *r, unsigned waits)

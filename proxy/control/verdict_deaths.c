@@ -6,8 +6,9 @@ static json_t *detected_json(const struct fact_death *d)
 {
 	if (d->detected_ns == NOT_YET)
 		return json_null();
-	return json_pack("{s:I, s:s, s:s}", "after_ns", (json_int_t)(d->detected_ns - d->at_ns),
-	    "how", fact_how_names[d->how], "seen_by", fact_sight_names[d->seen_by]);
+	return json_pack("{s:I, s:s, s:s, s:I}", "after_ns",
+	    (json_int_t)(d->detected_ns - d->at_ns), "how", fact_how_names[d->how], "seen_by",
+	    fact_sight_names[d->seen_by], "tolerance_ns", (json_int_t)d->tolerance_ns);
 }
 
 static json_t *segments_json(const struct fact_death *d, bool wanted)

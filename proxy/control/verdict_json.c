@@ -137,10 +137,12 @@ static const struct record *find_step(
 {
 	for (size_t i = 0; i < f->journal->count; i++) {
 		const struct record *r = &f->journal->records[i];
-		const char *step = record_text(r, "step");
+		const char *step;
 
-		if (!strcmp(r->event, event) && step && !strcmp(step, name) &&
-		    record_int(r, "iteration", 1) == iteration)
+		if (strcmp(r->event, event) != 0)
+			continue;
+		step = record_text(r, "step");
+		if (step && !strcmp(step, name) && record_int(r, "iteration", 1) == iteration)
 			return r;
 	}
 	return NULL;

@@ -33,9 +33,8 @@ static void mark_opening(const struct facts *f, size_t i, struct marks *m)
 {
 	const struct fact_session *s = &f->sessions[i];
 
-	for (size_t k = 0; k < f->n_attempts && f->attempts[k].at_ns <= s->opened_ns; k++)
-		if (f->attempts[k].session == i && f->attempts[k].seen_by != SIGHT_SESSION)
-			mark(m, f->attempts[k].at_ns, "syn", FACT_CLIENT, 1, NULL);
+	if (s->attempt != NOBODY && f->attempts[s->attempt].seen_by != SIGHT_SESSION)
+		mark(m, f->attempts[s->attempt].at_ns, "syn", FACT_CLIENT, 1, NULL);
 	mark(m, s->opened_ns, "open", FACT_CLIENT, 1, NULL);
 	mark(m, s->connected_ns, "connected", FACT_SERVER, 1, NULL);
 	mark(m, s->bytes_ns[0], "data", FACT_CLIENT, 1, NULL);
@@ -100,9 +99,8 @@ static json_t *session_json(const struct facts *f, size_t i)
 	struct marks m = { json_array(), 0 };
 
 	mark_opening(f, i, &m);
-	for (size_t k = 0; s->death != NOBODY && k <= s->death; k++)
-		if (f->deaths[k].session == i)
-			mark_death(f, &f->deaths[k], &m);
+	for (size_t k = s->first_death; k != NOBODY; k = f->deaths[k].again)
+		mark_death(f, &f->deaths[k], &m);
 	mark(&m, s->closed_ns, "closed", FACT_CLIENT, 1, s->reason);
 	return json_pack("{s:I, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:I}",
 	    "id", (json_int_t)s->id, "relay", verdict_text(verdict_relay(f, s->relay)), "proxy",

@@ -121,6 +121,7 @@ struct run {
 	uint32_t segments[LEGS]; /* that had arrived when last looked at */
 	int64_t probed_ns;       /* when more had */
 	int64_t since_ns;        /* became active */
+	int64_t struck_ns;       /* of the strike that is witnessed: began */
 	struct stage *stages[FLOWS];
 	struct timer *timer; /* deadline or idle watch; NULL: none */
 	LIST_ENTRY(run) in_target;

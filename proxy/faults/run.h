@@ -10,7 +10,7 @@ void run_apply_dial(struct target *t);
 
 /* A strike of this instant, for who wants to know: it begins; something is about to change (deadly:
  * for whoever watches); all of it is done. */
-void strike_begins(struct run *r);
+void strike_begins(struct run *r, int64_t now_ns);
 void strike_changes(struct run *r, bool deadly);
 void strike_over(struct run *r);
 

@@ -365,7 +365,7 @@ void run_arm(struct run *r, int64_t now_ns)
 	r->state = RUN_ACTIVE;
 	r->since_ns = now_ns;
 	r->fault->sessions++;
-	strike_begins(r);
+	strike_begins(r, now_ns);
 	if (r->fault->ops->arm)
 		r->fault->ops->arm(r);
 	if (r->fault->ops->pump && !r->target->over)
@@ -402,7 +402,7 @@ void run_strike(struct run *r)
 {
 	int64_t began = mono_now_ns(), took;
 
-	strike_begins(r);
+	strike_begins(r, began);
 	r->fault->ops->strike(r);
 	took = mono_now_ns() - began;
 	fault_lower(r->fault, r->grade[LEG_CLIENT]);

@@ -8,8 +8,9 @@
 #include "faults/engine.h"
 #include "faults/run.h"
 
-void strike_begins(struct run *r)
+void strike_begins(struct run *r, int64_t now_ns)
 {
+	r->struck_ns = now_ns;
 	r->witnessed = r->fault->engine->witness;
 	r->looked = r->deadly = false;
 }
@@ -19,7 +20,7 @@ static void look(struct run *r)
 	if (r->looked || r->target->over)
 		return;
 	r->looked = true;
-	r->target->ops->look(r->target, r->since_ns);
+	r->target->ops->look(r->target, r->struck_ns);
 }
 
 void strike_changes(struct run *r, bool deadly)

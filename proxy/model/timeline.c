@@ -50,10 +50,11 @@ const struct event_row event_rows[EVENT_COUNT] = {
 	    "one open session, as SIGUSR1 asks for" },
 	[EVENT_SESSION_STRUCK] = { "session.struck", LOG_DEBUG,
 	    "fault,proxy,session,client,watcher,shape,upstream_bytes,downstream_bytes,"
-	    "upstream_idle_ns,downstream_idle_ns,unacked_bytes,unread_bytes",
+	    "upstream_idle_ns,downstream_idle_ns,unacked_bytes,unread_bytes,ago_ns,"
+	    "upstream_lost_bytes?,downstream_lost_bytes?",
 	    "a death struck this session, which was like that" },
 	[EVENT_SESSION_BYTES] = { "session.bytes", LOG_DEBUG, "proxy,session,direction,bytes",
-	    "the first bytes of a direction were delivered" },
+	    "the first bytes of a direction were delivered, or the first since a death" },
 	[EVENT_SESSION_PEER] = { "session.peer", LOG_DEBUG, "proxy,session,leg,what,seen_by",
 	    "an application ended its connection itself" },
 	[EVENT_SESSION_REPEATED] = { "session.repeated", LOG_DEBUG, "proxy,session,of,bytes",

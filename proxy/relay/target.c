@@ -113,6 +113,8 @@ static void target_hold(struct target *t, unsigned flows)
 {
 	struct session *s = session_of(t);
 
+	if (s->seen && !flows && (s->flows[0].held || s->flows[1].held))
+		witness_released(s);
 	for (enum flow f = 0; f < FLOWS; f++) {
 		s->flows[f].held = flows & FLOW_BIT(f);
 		/* A FIN that waited for the hold to end: no event would bring it. */

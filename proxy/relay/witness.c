@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+static const char *const lost_keys[] = { "upstream_lost_bytes", "downstream_lost_bytes" };
+
 /* Bytes that moved no longer ago than this move still. */
 #define MOMENT_NS (50 * NS_PER_MS)
 
@@ -45,22 +47,29 @@ void witness_leg_ends(struct session *s, enum leg which, enum ending how)
 	w->lost_unsent[which] = how != ENDING_CLOSE || w->unread[which];
 }
 
+/* It is kept, but says and hears nothing any more, whenever it is closed. */
+static bool is_dead(const struct session *s, enum leg which)
+{
+	const struct leg_state *leg = &s->legs[which];
+
+	return leg->wire.buried || leg->lost;
+}
+
 static uint64_t lost(const struct session *s, enum flow f)
 {
 	const struct seen *w = s->seen;
 	const enum leg from = flow_source(f), to = flow_sink(f);
 
-	return w->taken[f] - s->flows[f].bytes + (w->lost_unread[from] ? w->unread[from] : 0) +
+	return w->taken[f] - s->flows[f].bytes +
+	       (w->lost_unread[from] || is_dead(s, from) ? w->unread[from] : 0) +
 	       (w->lost_unsent[to] ? w->unsent[to] : 0);
 }
 
 void witness_add_lost(const struct session *s, json_t *o)
 {
-	static const char *const keys[] = { "upstream_lost_bytes", "downstream_lost_bytes" };
-
 	for (enum flow f = 0; f < FLOWS; f++)
 		if (lost(s, f))
-			json_object_set_new(o, keys[f], json_integer((json_int_t)lost(s, f)));
+			json_object_set_new(o, lost_keys[f], json_integer((json_int_t)lost(s, f)));
 }
 
 /* --- a strike --- */
@@ -82,6 +91,7 @@ void witness_look(struct target *t, int64_t struck_ns)
 		return;
 	sight = &w->sight;
 	sight->state = s->state;
+	sight->struck_ns = struck_ns;
 	for (enum flow f = 0; f < FLOWS; f++) {
 		const enum leg from = flow_source(f);
 		int64_t idle = struck_ns - w->passed_ns[f];
@@ -119,17 +129,22 @@ static void tell_struck(const struct session *s, const char *fault, enum side si
 	const enum leg watcher = side == SIDE_CLIENT ? LEG_SERVER : LEG_CLIENT;
 	const struct seen *w = s->seen;
 	char client[ADDR_TEXT_MAX];
+	json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "fault", fault, "proxy", s->proxy->spec->name, "session", (json_int_t)s->target.id,
+	    "client", addr_format_sa(client, sizeof(client), &s->client.sa), "watcher",
+	    watchers[side], "shape", shape(w, watcher), "upstream_bytes",
+	    (json_int_t)s->flows[FLOW_UPSTREAM].bytes, "downstream_bytes",
+	    (json_int_t)s->flows[FLOW_DOWNSTREAM].bytes, "upstream_idle_ns",
+	    (json_int_t)w->sight.idle_ns[FLOW_UPSTREAM], "downstream_idle_ns",
+	    (json_int_t)w->sight.idle_ns[FLOW_DOWNSTREAM], "unacked_bytes",
+	    (json_int_t)w->unacked[watcher], "unread_bytes", (json_int_t)w->unread[watcher]);
 
-	timeline_record(s->relay->timeline, EVENT_SESSION_STRUCK,
-	    json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "fault",
-		fault, "proxy", s->proxy->spec->name, "session", (json_int_t)s->target.id, "client",
-		addr_format_sa(client, sizeof(client), &s->client.sa), "watcher", watchers[side],
-		"shape", shape(w, watcher), "upstream_bytes",
-		(json_int_t)s->flows[FLOW_UPSTREAM].bytes, "downstream_bytes",
-		(json_int_t)s->flows[FLOW_DOWNSTREAM].bytes, "upstream_idle_ns",
-		(json_int_t)w->sight.idle_ns[FLOW_UPSTREAM], "downstream_idle_ns",
-		(json_int_t)w->sight.idle_ns[FLOW_DOWNSTREAM], "unacked_bytes",
-		(json_int_t)w->unacked[watcher], "unread_bytes", (json_int_t)w->unread[watcher]));
+	json_object_set_new(o, "ago_ns", json_integer(mono_now_ns() - w->sight.struck_ns));
+	/* With one leg ended no byte gets through any more, however long the other is kept. */
+	if (s->legs[LEG_CLIENT].fd < 0 || s->legs[LEG_SERVER].fd < 0)
+		for (enum flow f = 0; f < FLOWS; f++)
+			json_object_set_new(o, lost_keys[f], json_integer((json_int_t)lost(s, f)));
+	timeline_record(s->relay->timeline, EVENT_SESSION_STRUCK, o);
 }
 
 void witness_struck(struct target *t, const char *fault, enum side side)
@@ -139,6 +154,7 @@ void witness_struck(struct target *t, const char *fault, enum side side)
 	/* What was dead already, or had come to its own end, has nobody who watches it. */
 	if (!s->seen || s->seen->sight.state > SESSION_OPEN)
 		return;
+	s->seen->struck = true;
 	witness_unanswered(s);
 	if (timeline_wants(s->relay->timeline, EVENT_SESSION_STRUCK))
 		tell_struck(s, fault, side);

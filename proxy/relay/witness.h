@@ -31,6 +31,7 @@ void ends_set(struct ends *e, const union sockaddr_ip *from, const union sockadd
 /* As a strike found it. */
 struct sight {
 	uint8_t state;
+	int64_t struck_ns;
 	int64_t idle_ns[FLOWS]; /* -1: nothing ever passed */
 	bool came[FLOWS];       /* within the last moment */
 	bool waits[FLOWS];      /* the sink has taken nothing of it for a moment */
@@ -46,6 +47,8 @@ struct seen {
 	bool lost_unread[LEGS], lost_unsent[LEGS]; /* it ended so that these bytes are lost */
 	uint8_t told[LEGS];                        /* 1 << enum peer_end */
 	struct sight sight;
+	bool struck; /* a death has: its end tells first bytes again */
+	bool bytes_told[FLOWS];
 	uint64_t since; /* upstream bytes since the last downstream one */
 	char *recent;   /* the last upstream bytes that passed; NULL: none yet */
 	uint32_t n_recent, room;
@@ -83,6 +86,9 @@ void witness_came(struct session *s, enum flow flow, ssize_t n);
 void witness_passed(struct session *s, enum flow flow, const char *data, size_t n);
 /* It was struck: what it had no answer to is remembered. */
 void witness_unanswered(struct session *s);
+
+/* What held its flows lets go of them: the first bytes after that are told again. */
+void witness_released(struct session *s);
 
 /* target_ops. */
 void witness_look(struct target *t, int64_t struck_ns);

@@ -1,5 +1,6 @@
 /*
- * Bytes as they come and pass: the first of each direction, and those of a client that come once
+ * Bytes as they come and pass: the first of each direction, and the first once a death that had
+ * struck the session is over and it lives; and those of a client that come once
  * more after the session that had brought them was struck before they were answered.
  *
  * A session keeps its last upstream bytes, those that were delivered. When it is struck, as many of
@@ -42,6 +43,14 @@ static void tell_first(const struct session *s, enum flow flow, size_t n)
 		    json_pack("{s:s, s:I, s:s, s:I}", "proxy", s->proxy->spec->name, "session",
 			(json_int_t)s->target.id, "direction", flow_names[flow], "bytes",
 			(json_int_t)n));
+}
+
+void witness_released(struct session *s)
+{
+	struct seen *w = s->seen;
+
+	if (w->struck)
+		w->bytes_told[FLOW_UPSTREAM] = w->bytes_told[FLOW_DOWNSTREAM] = false;
 }
 
 /* --- what is remembered --- */
@@ -165,8 +174,9 @@ void witness_passed(struct session *s, enum flow flow, const char *data, size_t 
 
 	if (!n)
 		return;
-	if (!s->flows[flow].bytes)
+	if (!w->bytes_told[flow])
 		tell_first(s, flow, n);
+	w->bytes_told[flow] = true;
 	w->passed_ns[flow] = mono_now_ns();
 	if (flow == FLOW_DOWNSTREAM) {
 		w->since = 0;

@@ -589,3 +589,161 @@ def test_a_fault_that_is_armed_again_has_a_number(scenario):
     scenario.run(path)
     assert [e["fault"] for e in scenario.events("fault.armed")] == ["slow", "slow#2", "slow#3"]
     assert [e["fault"] for e in scenario.events("fault.lifted")] == ["slow", "slow#2", "slow#3"]
+
+
+# --- judging again ---
+
+
+def verdict_of(scenario):
+    with open(os.path.join(scenario.report, "verdict.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def test_a_recorded_run_is_judged_again(scenario):
+    path = scenario.write(ECHO + STRIKE + "[expect]\ndetect_within = 2s\nno_loss = yes\n"
+                          "never_detect = yes\n")
+    first = scenario.run(path, "--seed", "7", command=scenario.client(0.3, "stay"))
+    assert first.code == FAIL
+    before, events = verdict_of(scenario), os.path.join(scenario.folder, "kept.ndjson")
+    os.rename(os.path.join(scenario.report, "events.ndjson"), events)
+    again = scenario.run(path, "--judge", events)
+    assert again.code == first.code and "connected" not in again.out, again
+    after = verdict_of(scenario)
+    for key in ("result", "exit_code", "summary", "expectations", "deaths", "recoveries",
+                "sessions", "attempts", "steps", "faults", "relays"):
+        assert after[key] == before[key], key
+    for key in ("seed", "started", "command", "duration_ns", "exit_status"):
+        assert after["run"][key] == before["run"][key], key
+    assert "--judge" in after["run"]["replay"]
+    other = scenario.write(ECHO + STRIKE + "[expect]\ndetect_within = 2s\n", name="other.ini")
+    assert scenario.run(other, "--judge", events).code == PASS
+
+
+@pytest.mark.parametrize("text,said", [
+    ("", "expected a run's events.ndjson: it has no run.zero"),
+    ('{"at_ns":0,"event":"run.zero"}\n', "it has no run.end"),
+    ("no JSON\n", "events.ndjson:1: expected a JSON object"),
+    ('{"at_ns":0,"event":"run.zero"}\n{"event":"run.end"}\n', 'events.ndjson:2: expected "at_ns"'),
+])
+def test_what_is_no_recorded_run(scenario, text, said):
+    path = scenario.write(ECHO + STRIKE + "[expect]\nno_loss = yes\n")
+    events = os.path.join(scenario.folder, "events.ndjson")
+    with open(events, "w", encoding="utf-8") as f:
+        f.write(text)
+    again = scenario.run(path, "--judge", events)
+    assert again.code == USAGE and said in again.err, again
+    assert scenario.run(path, "--judge", events + ".none").code == USAGE
+
+
+@pytest.mark.parametrize("words", [["--seed", "3"], ["--admin", "127.0.0.1:1"], ["--dry-run"],
+                                   ["--limit", "3s"], ["--rung", "best"], ["--", "true"]])
+def test_nothing_is_played_when_it_is_judged_again(scenario, words):
+    path = scenario.write(ECHO + STRIKE + "[expect]\nno_loss = yes\n")
+    again = scenario.cli.run("run", path, "--judge", "x", *words)
+    assert again.code == USAGE and "--judge plays nothing" in again.err
+
+
+# --- live clients ---
+
+# Several connections of one process, each of which waits, gives up, and comes back.
+POOL = """
+import os, random, socket, sys, threading, time
+n, kind = int(sys.argv[1]), sys.argv[2]
+WAITS = {"constant": lambda k: 0.3, "exponential": lambda k: min(0.1 * 2 ** k, 1.6),
+         "jitter": lambda k: random.uniform(0, min(0.1 * 2 ** k, 1.6))}
+def connect():
+    s = socket.create_connection((os.environ["DEADPEER_P_HOST"], int(os.environ["DEADPEER_P_PORT"])))
+    hello(s)
+    return s
+def hello(s):
+    s.settimeout(3)
+    s.sendall(b"hello")
+    if not s.recv(5):
+        raise OSError
+def one():
+    s = connect()
+    while True:
+        try:
+            hello(s)
+            time.sleep(0.1)
+        except OSError:
+            s.close()
+            for k in range(1000):
+                time.sleep(WAITS[kind](k))
+                try:
+                    s = connect()
+                    break
+                except OSError:
+                    pass
+for _ in range(n):
+    threading.Thread(target=one, daemon=True).start()
+time.sleep(60)
+"""
+
+
+def pool(n, kind):
+    return [sys.executable, "-c", POOL, str(n), kind]
+
+
+@pytest.mark.parametrize("kind,expect", [
+    ("constant", "backoff = constant\nmax_attempts = 25\n"),
+    ("exponential", "backoff = exponential\nmax_attempts = 12\n"),
+    ("jitter", "backoff = exponential\njitter_at_least = 10%\nmax_attempts = 25\n")])
+def test_connections_of_one_process_are_judged_each(scenario, kind, expect):
+    path = scenario.write(ECHO + "[at 1s]\narm = process_crash proxy=p restart_after=4s\n"
+                          "[expect]\nfull_recovery_within = 5s\n" + expect,
+                          head="[scenario s]\nstart = traffic\nsettle = 10s\n")
+    said = scenario.run(path, command=pool(8, kind))
+    deaths = verdict_of(scenario)["deaths"]
+    assert len(deaths) == 8 and all(d["reconnect"] for d in deaths)
+    assert said.code == PASS, verdict_of(scenario)["expectations"]
+
+
+def test_who_lives_through_a_partition_is_seen_to_recover(scenario):
+    path = scenario.write(ECHO + "[at 1s]\narm = partition proxy=p duration=1s\n"
+                          "[expect]\nrecover_within = 8s\nfull_recovery_within = 8s\n"
+                          "no_loss = yes\n",
+                          head="[scenario s]\nstart = traffic\nsettle = 10s\n")
+    said = scenario.run(path, command=pool(3, "constant"))
+    assert said.code == PASS, said
+    verdict = verdict_of(scenario)
+    assert len(verdict["sessions"]) == 3 and len(verdict["deaths"]) == 3
+    assert all(d["recovered_ns"] is not None and not d["detected"] for d in verdict["deaths"])
+
+
+SEEDED = """
+[at 0.5s]
+name = some
+arm = partition proxy=p toxicity=50% duration=100ms name=half
+pause = 100ms..900ms
+arm = hang proxy=p duration=100ms name=one nth=3
+pause = 100ms..900ms
+arm = reset proxy=p toxicity=50%
+[expect]
+no_zombies = yes
+"""
+HOLD = """
+import os, socket, time
+at = os.environ["DEADPEER_P_HOST"], int(os.environ["DEADPEER_P_PORT"])
+held = []
+for i in range(16):
+    held.append(socket.create_connection(at))
+    held[-1].sendall(b"hello")
+    held[-1].recv(5)
+time.sleep(60)
+"""
+
+
+def test_the_same_seed_does_the_same_to_the_same(scenario):
+    path = scenario.write(ECHO + SEEDED, head="[scenario s]\nsettle = 1s\n")
+
+    def strikes(seed):
+        scenario.run(path, "--seed", str(seed), command=[sys.executable, "-c", HOLD])
+        return [(e["fault"], e["session"], e["at_ns"] / 1e9)
+                for e in scenario.events("session.struck")]
+
+    first, again, other = strikes(11), strikes(11), strikes(12)
+    assert {s[0] for s in first} == {"half", "some"}
+    assert len(first) > 6 and [s[:2] for s in first] == [s[:2] for s in again]
+    assert all(abs(a[2] - b[2]) < 0.3 for a, b in zip(first, again)), (first, again)
+    assert [s[:2] for s in first] != [s[:2] for s in other]

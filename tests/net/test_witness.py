@@ -99,6 +99,32 @@ def test_the_first_bytes_of_each_direction_are_told_once(world):
     assert [(e["direction"], e["bytes"]) for e in told] == [("downstream", 6), ("upstream", 14)]
 
 
+@ONE
+@pytest.mark.parametrize("death", ["partition", "hang"])
+def test_the_first_bytes_after_a_strike_are_told_again(world, death):
+    d = serve(world)
+    client, far = world.session()
+    client.exchange(far)
+    for told in (4, 6):
+        d.strike(death)
+        d.lift()
+        client.exchange(far)
+        client.exchange(far)
+        wait_until(lambda: len(d.events("session.bytes")) == told, what=f"{told} times first bytes")
+    assert sorted(e["direction"] for e in d.events("session.bytes")) == \
+        ["downstream"] * 3 + ["upstream"] * 3
+
+
+@ONE
+def test_what_a_strike_lost_is_told_with_it(world):
+    d = serve(world)
+    client, far = world.session()
+    client.exchange(far)
+    d.strike("power_loss")
+    struck = d.wait_event("session.struck")
+    assert (struck["upstream_lost_bytes"], struck["downstream_lost_bytes"]) == (0, 0)
+
+
 # --- session.struck ---
 
 

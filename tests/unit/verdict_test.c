@@ -400,11 +400,12 @@ END_TEST
 	RIG_STRUCK("1", "dead", "1", A, "idle")                                                    \
 	RIG_PEER("2", "1", "fin")                                                                  \
 	RIG_OPEN("3", "db", "2", "10.0.0.1:2")                                                     \
-	RIG_OPEN("4", "db", "3", "10.0.0.1:3")                                                     \
-	RIG_OPEN("5", "db", "4", "10.0.0.1:4")                                                     \
-	RIG_OPEN("6", "db", "5", "10.0.0.1:5")                                                     \
-	RIG_END("2"                                                                                \
-		"0")
+	"3.5 session.closed proxy=db session=2 reason=closed\n" RIG_OPEN("4", "db", "3",           \
+	    "10.0.0.1:3") "4.5 session.closed proxy=db session=3 reason=closed\n" RIG_OPEN("5",    \
+	    "db", "4",                                                                             \
+	    "10.0.0.1:4") "5.5 session.closed proxy=db session=4 reason=closed\n" RIG_OPEN("6",    \
+	    "db", "5", "10.0.0.1:5") RIG_END("2"                                                   \
+					     "0")
 
 static const struct {
 	const char *expect, *result;
