@@ -386,6 +386,24 @@ START_TEST(a_client_with_several_connections)
 }
 END_TEST
 
+/* The first connection's attempt hangs; the second one's are refused. */
+START_TEST(a_lane_with_an_attempt_under_way_makes_no_other)
+{
+	struct rig r = run_of(POOL RIG_PEER("2", "1", "fin") RIG_PEER("2.01", "2", "fin") SYN(
+	    "3", "10.0.0.1:9") "10 peer.socket proxy=db client=10.0.0.1:9 old=SYN-SENT "
+			       "new=gone\n" SYN("4", "10.0.0.1:10") SYN("5", "10.0.0.1:11")
+				   SYN("6", "10.0.0.1:12") RIG_PEER("2.02", "3", "fin") SYN("4.5",
+				       "10.0.0.1:13") "10 peer.socket proxy=db client=10.0.0.1:13 "
+						      "old=SYN-SENT new=gone\n" RIG_END("20"));
+
+	ck_assert_uint_eq(r.facts->n_comebacks, 3);
+	ck_assert_uint_eq(r.facts->comebacks[0].attempts, 1);
+	ck_assert_uint_eq(r.facts->comebacks[1].attempts, 3);
+	ck_assert_uint_eq(r.facts->comebacks[2].attempts, 1);
+	rig_free(&r);
+}
+END_TEST
+
 /* Accepted and closed without a byte: it tries again, and is the same lane. */
 START_TEST(a_lane_is_left_when_it_carries_on)
 {
@@ -846,6 +864,7 @@ Suite *facts_suite(void)
 	tcase_add_test(t, attempts_under_way_at_once);
 	tcase_add_loop_test(t, a_client_with_several_connections, 0, COUNT(lane_rows));
 	tcase_add_test(t, a_lane_is_left_when_it_carries_on);
+	tcase_add_test(t, a_lane_with_an_attempt_under_way_makes_no_other);
 	tcase_add_test(t, an_attempt_between_two_looks);
 	tcase_add_test(t, a_running_relay_that_hears_segments);
 	tcase_add_test(t, a_word_before_the_strike_was_told);
