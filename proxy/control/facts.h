@@ -76,10 +76,11 @@ struct fact_death {
 	enum fact_sight seen_by;
 	int64_t *drops; /* when each segment was dropped that came from the watcher */
 	size_t n_drops, room;
-	bool sends;                  /* those are retransmissions; else probes */
-	bool lived, zombie;          /* lived: the fault ended, and the session went on */
-	int64_t again_ns[FACT_LEGS]; /* first bytes after the fault's end on this session */
-	bool again_by_then;          /* that is only when totals proved them: no later than it */
+	bool sends;                   /* those are retransmissions; else probes */
+	bool farewell, farewell_seen; /* its FIN or RST was heard; and is among what was dropped */
+	bool lived, zombie;           /* lived: the fault ended, and the session went on */
+	int64_t again_ns[FACT_LEGS];  /* first bytes after the fault's end on this session */
+	bool again_by_then;           /* that is only when totals proved them: no later than it */
 	int64_t connected_ns, recovered_ns; /* a new session; bytes both ways: moments */
 	size_t came_back;                   /* attempt; NOBODY: none */
 	size_t comeback;                    /* NOBODY: it never tried */

@@ -148,12 +148,14 @@ static struct lane *lane_of(struct pairing *p, const struct fact_attempt *a, str
 	return NULL;
 }
 
-/* It tries anew, and that is how it shows. */
-static struct lane *first_sign(struct pairing *p, const struct fact_attempt *a)
+/* It tries anew, and that is how it shows. Where its socket is seen, and others of its sessions are
+ * on their way back, the attempt is one more of theirs. */
+static struct lane *first_sign(
+    struct pairing *p, const struct fact_attempt *a, const struct lane *busy)
 {
 	struct fact_death *d = unknown_death(p, a);
 
-	if (!d)
+	if (!d || (busy && p->f->sessions[d->session].watched))
 		return NULL;
 	d->detected_ns = a->at_ns;
 	d->how = HOW_RECONNECT;
@@ -210,7 +212,7 @@ static void pair(struct pairing *p)
 		open_known(p, a->at_ns);
 		lane = lane_of(p, a, &busy);
 		if (!lane)
-			lane = first_sign(p, a);
+			lane = first_sign(p, a, busy);
 		if (lane || busy)
 			take(p, lane ? lane : busy, attempt);
 	}

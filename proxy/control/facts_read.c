@@ -218,11 +218,16 @@ static bool read_peer(struct facts *f, const struct record *r)
 	struct fact_session *s = find_session(f, r, "session");
 	const char *leg = record_text(r, "leg"), *what = record_text(r, "what");
 
-	if (s && leg && what)
-		sign(f, s, !strcmp(leg, "client"), r->at_ns,
-		    strcmp(what, "rst") ? HOW_FIN : HOW_RST,
-		    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0),
-		    0);
+	if (!s || !leg || !what)
+		return true;
+	enum fact_sight by =
+	    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0);
+
+	sign(f, s, !strcmp(leg, "client"), r->at_ns, strcmp(what, "rst") ? HOW_FIN : HOW_RST, by,
+	    0);
+	if (s->death != NOBODY && by == SIGHT_SEGMENT &&
+	    f->deaths[s->death].by_client == !strcmp(leg, "client"))
+		f->deaths[s->death].farewell = true;
 	return true;
 }
 
@@ -303,6 +308,9 @@ static bool read_dropped(struct facts *f, const struct record *r)
 	d = &f->deaths[s->death];
 	if (d->by_client != !strcmp(leg, "client") || d->until_ns != NOT_YET)
 		return true;
+	if (d->farewell_seen)
+		return true; /* FIN once more */
+	n -= d->farewell_seen = d->farewell;
 	n = n < DROPS_AT_ONCE ? n : DROPS_AT_ONCE;
 	for (; n > 0 && d->n_drops < DROPS_MAX; n--)
 		if (!add_drop(d, r->at_ns))

@@ -404,6 +404,26 @@ START_TEST(a_lane_with_an_attempt_under_way_makes_no_other)
 }
 END_TEST
 
+/* The first two are on their way back, and busy; the third still holds its dead session. */
+START_TEST(who_holds_a_dead_session_did_not_try)
+{
+	struct rig r = run_of(POOL WATCHED
+	    "2 peer.socket proxy=db client=" A " old=ESTAB new=gone\n"
+	    "2 peer.socket proxy=db client=10.0.0.1:1001 old=ESTAB new=gone\n" SYN("3",
+		"10.0.0.1:9") "10 peer.socket proxy=db client=10.0.0.1:9 old=SYN-SENT "
+			      "new=gone\n" SYN("3.1", "10.0.0.1:10") "10 peer.socket proxy=db "
+								     "client=10.0.0.1:10 "
+								     "old=SYN-SENT new=gone\n" SYN(
+									 "4", "10.0.0.1:11")
+									 RIG_END("20"));
+
+	ck_assert_uint_eq(r.facts->n_comebacks, 2);
+	ck_assert_int_eq(r.facts->deaths[2].how, HOW_NONE);
+	ck_assert(r.facts->deaths[2].zombie);
+	rig_free(&r);
+}
+END_TEST
+
 /* Accepted and closed without a byte: it tries again, and is the same lane. */
 START_TEST(a_lane_is_left_when_it_carries_on)
 {
@@ -741,8 +761,14 @@ static const struct {
 } forecasts[] = {
 	{ KEEPALIVE, "power_loss", HIT("idle") DROPS("6") DROPS("7") RIG_PEER("8", "1", "rst"),
 	    "noticed", "keepalive", "within", 7, 0, 2 },
+	{ KEEPALIVE, "power_loss",
+	    HIT("idle") DROPS("6") DROPS("7") RIG_PEER("8", "1", "rst") DROPS("8.01"), "noticed",
+	    "keepalive", "within", 7, 0, 2 }, /* the RST is dropped, too, and no probe */
 	{ KEEPALIVE, "power_loss", HIT("idle") RIG_PEER("3", "1", "fin"), "noticed", "keepalive",
 	    "sooner", 7, 0, 0 },
+	{ KEEPALIVE, "power_loss",
+	    HIT("idle") RIG_PEER("3", "1", "fin") DROPS("3.01") DROPS("3.3") DROPS("3.8"),
+	    "noticed", "keepalive", "sooner", 7, 0, 0 },
 	{ KEEPALIVE, "power_loss", HIT("idle") RIG_PEER("12", "1", "fin"), "noticed", "keepalive",
 	    "later", 7, 0, 0 },
 	{ KEEPALIVE, "power_loss", HIT("idle"), "noticed", "keepalive", "later", 7, 0, 0 },
@@ -862,6 +888,7 @@ Suite *facts_suite(void)
 	tcase_add_test(t, a_new_connection_first_and_then_the_fin);
 	tcase_add_test(t, a_window_ends_at_the_next_strike);
 	tcase_add_test(t, attempts_under_way_at_once);
+	tcase_add_test(t, who_holds_a_dead_session_did_not_try);
 	tcase_add_loop_test(t, a_client_with_several_connections, 0, COUNT(lane_rows));
 	tcase_add_test(t, a_lane_is_left_when_it_carries_on);
 	tcase_add_test(t, a_lane_with_an_attempt_under_way_makes_no_other);
