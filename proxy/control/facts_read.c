@@ -223,8 +223,8 @@ static bool read_peer(struct facts *f, const struct record *r)
 	enum fact_sight by =
 	    SIGHT_BYTES + (enum fact_sight)word_of(sights, record_text(r, "seen_by"), 0);
 
-	sign(f, s, !strcmp(leg, "client"), r->at_ns, strcmp(what, "rst") ? HOW_FIN : HOW_RST, by,
-	    0);
+	sign(
+	    f, s, !strcmp(leg, "client"), r->at_ns, strcmp(what, "rst") ? HOW_FIN : HOW_RST, by, 0);
 	if (s->death != NOBODY && by == SIGHT_SEGMENT &&
 	    f->deaths[s->death].by_client == !strcmp(leg, "client"))
 		f->deaths[s->death].farewell = true;

@@ -13,6 +13,7 @@
 #define EXIT_VACUOUS 3
 #define EXIT_REFUSED 4
 #define EXIT_SIGNAL  128
+#define COUNT_MAX    48
 
 const char *const result_names[] = { "pass", "fail", "vacuous", "error", "skipped", NULL };
 
@@ -89,6 +90,27 @@ static int exit_code(const struct tally *t)
 	return t->refused || t->relay_lost ? EXIT_REFUSED : codes[t->result];
 }
 
+/* ", 2 vacuous", or nothing of none. */
+static const char *some(char buf[static COUNT_MAX], size_t n, const char *what)
+{
+	*buf = '\0';
+	if (n)
+		snprintf(buf, COUNT_MAX, ", %zu %s", n, what);
+	return buf;
+}
+
+static int say_counts(char **text, const struct tally *t, size_t all, const struct facts *f)
+{
+	char fail[COUNT_MAX], vacuous[COUNT_MAX], untold[COUNT_MAX];
+
+	return asprintf(text, "%zu of %zu %s met%s%s%s; %zu %s, %zu %s", t->n[RESULT_PASS], all,
+	    all == 1 ? "expectation" : "expectations", some(fail, t->n[RESULT_FAIL], "not"),
+	    some(vacuous, t->n[RESULT_VACUOUS] + t->n[RESULT_SKIPPED], "vacuous"),
+	    some(untold, t->n[RESULT_ERROR], "that cannot be told"), f->n_deaths,
+	    f->n_deaths == 1 ? "death" : "deaths", f->n_sessions,
+	    f->n_sessions == 1 ? "session" : "sessions");
+}
+
 static json_t *summary(const struct facts *f, const struct tally *t)
 {
 	const size_t all = t->n[RESULT_PASS] + t->n[RESULT_FAIL] + t->n[RESULT_VACUOUS] +
@@ -108,13 +130,7 @@ static json_t *summary(const struct facts *f, const struct tally *t)
 		    record_text(t->failed, "step") ? record_text(t->failed, "step") : "?",
 		    message ? message : "no reason was told");
 	else
-		n = asprintf(&text,
-		    "%zu of %zu expectations met, %zu not, %zu vacuous, %zu that could not be "
-		    "told: %zu "
-		    "deaths, %zu sessions",
-		    t->n[RESULT_PASS], all, t->n[RESULT_FAIL],
-		    t->n[RESULT_VACUOUS] + t->n[RESULT_SKIPPED], t->n[RESULT_ERROR], f->n_deaths,
-		    f->n_sessions);
+		n = say_counts(&text, t, all, f);
 	o = n < 0 ? NULL : json_string(text);
 	if (n >= 0)
 		free(text);
