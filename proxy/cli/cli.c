@@ -35,8 +35,14 @@ int cli_finish(const char *command, bool printed)
 		return EXIT_DONE;
 	if (errno == EPIPE || reader_has_left())
 		return EXIT_DONE;
-	if (!errno)
-		errno = ferror(stdout) ? EIO : ENOMEM;
+	if (!errno && ferror(stdout)) { /* it failed before: once more, to be told why */
+		clearerr(stdout);
+		if (putchar('\n') != EOF)
+			fflush(stdout);
+		errno = errno ? errno : EIO;
+	} else if (!errno) {
+		errno = ENOMEM;
+	}
 	fprintf(stderr, "deadpeer %s: writing: %s\n", command, strerror(errno));
 	return EXIT_FAILED;
 }
