@@ -24,9 +24,10 @@ struct show {
 	struct driver *run;
 	bool redraws, color;
 	int64_t drawn_ns;
-	bool line;      /* there is one on the screen */
-	json_t *open;   /* sessions, as keys "RELAY/ID" */
-	json_t *struck; /* the same; true: its application has ended it */
+	bool line;       /* there is one on the screen */
+	json_t *open;    /* sessions, as keys "RELAY/ID" */
+	json_t *clients; /* by their address: the session's key */
+	json_t *struck;  /* as open; true: its application has ended it */
 	unsigned deaths, detected;
 };
 
@@ -41,6 +42,7 @@ struct show *show_new(struct driver *run)
 	s->redraws = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 	s->color = look_of(STDERR_FILENO).color;
 	s->open = json_object();
+	s->clients = json_object();
 	s->struck = json_object();
 	return s;
 }
@@ -58,6 +60,27 @@ static char *key_of(char key[48], const struct record *r)
 	return key;
 }
 
+static void count_detected(struct show *s, const char *key)
+{
+	if (!key || !json_is_false(json_object_get(s->struck, key)))
+		return;
+	json_object_set_new(s->struck, key, json_true());
+	s->detected++;
+}
+
+/* Its application has closed it, or its kernel has given up. */
+static bool has_ended(const struct record *r)
+{
+	static const char *const ended[] = { "FIN-WAIT-1", "FIN-WAIT-2", "CLOSING", "LAST-ACK",
+		"TIME-WAIT", "UNCONN", "CLOSE", "gone" };
+	const char *state = record_text(r, "new");
+
+	for (size_t i = 0; state && i < sizeof(ended) / sizeof(*ended); i++)
+		if (!strcmp(state, ended[i]))
+			return true;
+	return false;
+}
+
 static void count(struct show *s, const struct record *r)
 {
 	char key[48];
@@ -65,14 +88,18 @@ static void count(struct show *s, const struct record *r)
 
 	if (!strcmp(r->event, "session.opened")) {
 		json_object_set_new(s->open, key, json_true());
+		if (record_text(r, "client"))
+			json_object_set_new(s->clients, record_text(r, "client"), json_string(key));
 	} else if (!strcmp(r->event, "session.closed")) {
 		json_object_del(s->open, key);
 	} else if (!strcmp(r->event, "session.struck") && !struck) {
 		json_object_set_new(s->struck, key, json_false());
 		s->deaths++;
-	} else if (!strcmp(r->event, "session.peer") && json_is_false(struck)) {
-		json_object_set_new(s->struck, key, json_true());
-		s->detected++;
+	} else if (!strcmp(r->event, "session.peer")) {
+		count_detected(s, key);
+	} else if (!strcmp(r->event, "peer.socket") && has_ended(r)) {
+		count_detected(
+		    s, json_string_value(json_object_get(s->clients, record_text(r, "client"))));
 	}
 }
 
@@ -187,6 +214,7 @@ void show_free(struct show *s)
 		return;
 	wipe(s);
 	json_decref(s->open);
+	json_decref(s->clients);
 	json_decref(s->struck);
 	free(s);
 }

@@ -12,8 +12,9 @@
 #define GROWS_LEAST  1.3
 #define ROUNDING     1e-9
 
-static const char unseen[] = "attempts that nobody answered could not be seen: the relay has no "
-			     "CAP_NET_RAW, and the clients are on another machine";
+static const char unseen[] =
+    "the relay has no CAP_NET_RAW: attempts that were refused at once, or came "
+    "from another machine, could not be seen";
 
 static const struct fact_comeback *case_of(const struct judging *j, size_t i, struct finding *out)
 {
@@ -102,7 +103,7 @@ JUDGE(judge_backoff)
 {
 	const struct fact_comeback *c = case_of(j, i, out);
 
-	if (!c || c->common_gaps < GAPS_LEAST)
+	if (!c || (c->common_gaps < GAPS_LEAST && !c->invisible))
 		return;
 	out->badness = badness_of(j->e->value.backoff, c->growth);
 	out->found = out->badness <= ROUNDING ? FOUND_PASS : FOUND_FAIL;

@@ -160,7 +160,9 @@ int fact_signal(const struct record *r)
 }
 
 /* What it answered before the first of these is what that one says was old. */
-bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int64_t to_ns)
+/* gate: of this kind; NULL: of any that does not just accept. */
+static bool gate_was(
+    const struct facts *f, const char *gate, const char *proxy, int64_t from_ns, int64_t to_ns)
 {
 	bool closed = false;
 
@@ -174,9 +176,24 @@ bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int
 			break;
 		if (r->at_ns > from_ns && closed)
 			return true;
-		closed = strcmp(now, "open") != 0;
+		closed = gate ? !strcmp(now, gate) : strcmp(now, "open") != 0;
 		if (closed && r->at_ns >= from_ns)
 			return true;
 	}
 	return closed;
+}
+
+bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int64_t to_ns)
+{
+	return gate_was(f, NULL, proxy, from_ns, to_ns);
+}
+
+bool facts_unseen(
+    const struct facts *f, unsigned relay, const char *proxy, int64_t from_ns, int64_t to_ns)
+{
+	const char *witness = f->relays[relay].witness;
+
+	if (witness && !strcmp(witness, "segments"))
+		return false;
+	return gate_was(f, f->sockets_seen ? "refuse" : NULL, proxy, from_ns, to_ns);
 }

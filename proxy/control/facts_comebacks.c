@@ -78,14 +78,11 @@ static struct fact_death *unknown_death(struct pairing *p, const struct fact_att
 
 /* ---- lanes ---- */
 
-/* Attempts that were not accepted are told by segments (of a relay) or sockets (of this system). */
 static bool is_blind(const struct facts *f, const struct fact_comeback *c)
 {
 	const struct fact_death *d = &f->deaths[c->death];
-	const char *witness = f->relays[f->sessions[d->session].relay].witness;
 
-	return !(witness && !strcmp(witness, "segments")) && !f->sockets_seen &&
-	       facts_closed(f, c->proxy, d->at_ns, c->end_ns);
+	return facts_unseen(f, f->sessions[d->session].relay, c->proxy, d->at_ns, c->end_ns);
 }
 
 static struct lane *open_lane(struct pairing *p, struct fact_death *d)

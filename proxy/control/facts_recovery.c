@@ -143,14 +143,6 @@ static void find_storm(const struct facts *f, struct fact_recovery *r)
 	}
 }
 
-static bool is_blind(const struct facts *f, const struct fact_recovery *r)
-{
-	const char *witness = f->relays[f->faults[r->fault].relay].witness;
-
-	return !(witness && !strcmp(witness, "segments")) && !f->sockets_seen &&
-	       facts_closed(f, r->proxy, r->at_ns, f->end_ns);
-}
-
 bool facts_find_recoveries(struct facts *f)
 {
 	for (size_t i = 0; i < f->n_deaths; i++) {
@@ -167,7 +159,8 @@ bool facts_find_recoveries(struct facts *f)
 
 		count_before(f, r);
 		find_storm(f, r);
-		r->invisible = is_blind(f, r);
+		r->invisible =
+		    facts_unseen(f, f->faults[r->fault].relay, r->proxy, r->at_ns, f->end_ns);
 		if (r->lifted_ns != NOT_YET && !find_return(f, r))
 			return false;
 	}

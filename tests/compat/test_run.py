@@ -685,6 +685,7 @@ def pool(n, kind):
     return [sys.executable, "-c", POOL, str(n), kind]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="CAP_NET_RAW: attempts that are refused are heard")
 @pytest.mark.parametrize("kind,expect", [
     ("constant", "backoff = constant\nmax_attempts = 25\n"),
     ("exponential", "backoff = exponential\nmax_attempts = 12\n"),
@@ -697,6 +698,16 @@ def test_connections_of_one_process_are_judged_each(scenario, kind, expect):
     deaths = verdict_of(scenario)["deaths"]
     assert len(deaths) == 8 and all(d["reconnect"] for d in deaths)
     assert said.code == PASS, verdict_of(scenario)["expectations"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="with CAP_NET_RAW they are heard")
+def test_refused_attempts_that_nobody_hears_are_no_pass(scenario):
+    path = scenario.write(ECHO + "[at 1s]\narm = process_crash proxy=p restart_after=2s\n"
+                          "[expect]\nmax_attempts = 25\nmax_storm = 100\nbackoff = constant\n",
+                          head="[scenario s]\nstart = traffic\nsettle = 6s\n")
+    said = scenario.run(path, command=pool(1, "constant"))
+    results = [e["result"] for e in verdict_of(scenario)["expectations"]]
+    assert said.code == FAIL and results == ["error"] * 3, said
 
 
 def test_who_lives_through_a_partition_is_seen_to_recover(scenario):

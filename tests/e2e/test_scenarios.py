@@ -23,6 +23,8 @@ AT_ONCE = 5
 NEEDS = {
     "dead-client": "CAP_NET_RAW: a server that gives up a client is heard",
     "mass-reconnect": "CAP_NET_RAW: attempts that are refused are heard",
+    "process-crash": "CAP_NET_RAW: attempts that are refused are heard",
+    "reboot-no-listener": "CAP_NET_RAW: attempts that are refused are heard",
     "lost-probes": "CAP_NET_ADMIN: keepalive probes are dropped",
 }
 

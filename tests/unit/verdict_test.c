@@ -424,6 +424,23 @@ START_TEST(attempts_that_cannot_be_seen_pass_nothing)
 }
 END_TEST
 
+/* Sockets are looked at now and then: one that is refused at once is gone by then. */
+START_TEST(refused_attempts_are_not_seen_by_sockets)
+{
+	struct rig r = judge(unseen[_i].expect,
+	    UNSEEN "0.6 peer.socket proxy=db client=" A " old=SYN-SENT new=ESTAB\n"
+		   "1.5 proxy.gate proxy=db old=silent new=refuse\n");
+
+	ck_assert_msg(!strcmp(rig_result(&r), unseen[_i].result), "%s: %s", unseen[_i].expect,
+	    rig_expect(&r, 0, "message"));
+	rig_free(&r);
+	r = judge("max_attempts = 9",
+	    UNSEEN "0.6 peer.socket proxy=db client=" A " old=SYN-SENT new=ESTAB\n");
+	ck_assert_str_eq(rig_result(&r), PASS);
+	rig_free(&r);
+}
+END_TEST
+
 /* ---- bindings ---- */
 
 static const struct {
@@ -553,6 +570,7 @@ Suite *verdict_suite(void)
 	tcase_add_test(t, a_relay_that_tells_of_no_strikes_is_an_error);
 	tcase_add_test(t, clients_that_cannot_be_seen_are_an_error);
 	tcase_add_loop_test(t, attempts_that_cannot_be_seen_pass_nothing, 0, COUNT(unseen));
+	tcase_add_loop_test(t, refused_attempts_are_not_seen_by_sockets, 0, COUNT(unseen));
 	tcase_add_loop_test(t, an_expectation_is_bound, 0, COUNT(scopes));
 	tcase_add_test(t, the_sentence);
 	tcase_add_test(t, the_worst_case_is_told);
