@@ -151,11 +151,6 @@ void facts_free(struct facts *f);
 /* Did this proxy's address not just accept, at any moment of [from, to]? */
 bool facts_closed(const struct facts *f, const char *proxy, int64_t from_ns, int64_t to_ns);
 
-/* May attempts be missing? Segments tell all of them; sockets those that wait for an answer, but
- * none that is refused at once; sessions those that were accepted. */
-bool facts_unseen(
-    const struct facts *f, unsigned relay, const char *proxy, int64_t from_ns, int64_t to_ns);
-
 /* Have both been the same client? One whose process was not seen may be any at its address. */
 bool fact_client_same(const struct fact_client *a, const struct fact_client *b);
 

@@ -57,3 +57,8 @@ bool facts_read_lifted(struct facts *f, const struct record *r);
 bool facts_read_phase(struct facts *f, const struct record *r);
 bool facts_read_action(struct facts *f, const struct record *r);
 bool facts_read_gate(struct facts *f, const struct record *r);
+
+/* May attempts be missing? Segments tell all of them; sockets those that wait for an answer, but
+ * none that is refused at once; sessions those that were accepted. */
+bool facts_unseen(
+    const struct facts *f, unsigned relay, const char *proxy, int64_t from_ns, int64_t to_ns);
