@@ -3,22 +3,13 @@
  * read is copied, compared and written back as text that is read the same.
  */
 #include "faults/catalogue.h"
+#include "fuzz.h"
 #include "model/conf.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(what)                                                                                \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);         \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* conf_load() wants a path. */
 static int make_file(const uint8_t *data, size_t size, char *path, size_t room)

@@ -4,21 +4,12 @@
  */
 #include "control/player.h"
 #include "faults/catalogue.h"
+#include "fuzz.h"
 #include "model/scenario.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(what)                                                                                \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);         \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static void check_scenario(const struct scenario *s, bool must_be)
 {

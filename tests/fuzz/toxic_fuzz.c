@@ -5,22 +5,13 @@
  * The input is what POST /proxies/{proxy}/toxics gets as its body.
  */
 #include "faults/catalogue.h"
+#include "fuzz.h"
 #include "model/conf.h"
 #include "model/spec_json.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define CHECK(what)                                                                                \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what);         \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* Where the toxic is: a proxy p on a host db. */
 static struct config *make_config(void)
