@@ -22,6 +22,8 @@ struct sink {
 	uint64_t lost;
 	char *data;
 	size_t sent, len, room;
+	void (*later)(void *arg); /* NULL: nothing is gathered */
+	void *later_arg;
 };
 
 struct sink *sink_open(const char *path, const char **err)
@@ -86,9 +88,15 @@ static bool queue_reserve(struct sink *s, size_t more)
 	return true;
 }
 
+void sink_gather(struct sink *s, void (*later)(void *arg), void *arg)
+{
+	s->later = later;
+	s->later_arg = arg;
+}
+
 void sink_line(struct sink *s, const char *line, size_t len)
 {
-	bool heal = s->torn && s->sent == s->len;
+	bool first = s->sent == s->len, heal = s->torn && first;
 
 	if (!queue_reserve(s, len + 1 + heal)) {
 		s->lost++;
@@ -99,7 +107,10 @@ void sink_line(struct sink *s, const char *line, size_t len)
 		s->len += len;
 		s->data[s->len++] = '\n';
 	}
-	sink_flush(s);
+	if (!s->later || s->len - s->sent >= PIPE_BUF)
+		sink_flush(s);
+	else if (first)
+		s->later(s->later_arg);
 }
 
 /* A newline at the very front ends a line whose text is written, or heals one: no loss. */

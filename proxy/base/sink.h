@@ -22,8 +22,13 @@ struct sink;
 struct sink *sink_open(const char *path, const char **err);
 void sink_close(struct sink *s); /* flushes what it can without blocking; NULL is fine */
 
-/* Queues one line (no newline at its end: the sink adds it) and writes what the descriptor takes.
- */
+/* From now on lines are gathered, and later(arg) is called when the first of them waits: it has to
+ * see to it that sink_flush() is called before the loop sleeps. PIPE_BUF bytes are written at once
+ * all the same. */
+void sink_gather(struct sink *s, void (*later)(void *arg), void *arg);
+
+/* Queues one line (no newline at its end: the sink adds it); it is written at once as far as the
+ * descriptor takes it, unless lines are gathered. */
 void sink_line(struct sink *s, const char *line, size_t len);
 
 /* Tries again; true while something waits. The loop calls it from a timer while it is true. */

@@ -153,18 +153,21 @@ static void on_usr1(evutil_socket_t sig, short what, void *arg)
 	relay_dump(((struct serve *)arg)->relay);
 }
 
+/* One round of the loop may tell ten thousand things: they are written together, at its end. */
+static void flush_soon(void *arg)
+{
+	event_active(((struct serve *)arg)->flush, EV_TIMEOUT, 0);
+}
+
 /* Nobody knows when a pipe's reader goes on, and epoll(7) does not take files: look now and then,
  * often while lines wait. */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct serve *s = arg;
-	bool waits = s->log.sink && sink_flush(s->log.sink);
-	struct timeval next;
+	bool waits = timeline_flush(&s->timeline);
+	struct timeval next = { .tv_usec = waits ? 5 * 1000 : 500 * 1000 };
 
 	(void)fd, (void)what;
-	if (s->timeline.events && sink_flush(s->timeline.events))
-		waits = true;
-	next = (struct timeval){ .tv_usec = waits ? 5 * 1000 : 500 * 1000 };
 	event_add(s->flush, &next);
 }
 
@@ -421,7 +424,9 @@ int serve_run(const struct serve_plan *plan)
 	}
 	if (!rc) {
 		say_ports(&s);
+		timeline_gather(&s.timeline, flush_soon, &s);
 		event_base_dispatch(s.relay->base);
+		timeline_gather(&s.timeline, NULL, NULL);
 	}
 	end(&s);
 	return rc;

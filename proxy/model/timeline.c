@@ -140,8 +140,11 @@ static void log_loss(struct timeline *t)
 /* An episode of loss begins with the first line lost and ends when nothing waits any more. */
 static void watch_loss(struct timeline *t, enum event_id id, uint64_t lost_before)
 {
-	uint64_t lost = sink_lost(t->events);
+	uint64_t lost;
 
+	if (t->losing)
+		sink_flush(t->events); /* nothing is gathered then */
+	lost = sink_lost(t->events);
 	if (lost > t->lost_told && !t->losing) {
 		t->losing = true;
 		log_loss(t);
@@ -150,6 +153,7 @@ static void watch_loss(struct timeline *t, enum event_id id, uint64_t lost_befor
 
 		tell(t, EVENT_EVENTS_LOST, fields);
 		json_decref(fields);
+		sink_flush(t->events);
 		if (sink_lost(t->events) > lost)
 			return; /* the news was lost, too: not told */
 		t->lost_told = lost;
@@ -167,4 +171,24 @@ void timeline_record(struct timeline *t, enum event_id id, struct json_t *fields
 	json_decref(fields);
 	if (t->events)
 		watch_loss(t, id, lost);
+}
+
+void timeline_gather(struct timeline *t, void (*later)(void *arg), void *arg)
+{
+	if (t->log && t->log->sink)
+		sink_gather(t->log->sink, later, arg);
+	if (t->events)
+		sink_gather(t->events, later, arg);
+}
+
+bool timeline_flush(struct timeline *t)
+{
+	bool waits = t->log && t->log->sink && sink_flush(t->log->sink);
+
+	if (!t->events)
+		return waits;
+	waits |= sink_flush(t->events);
+	if (!t->losing)
+		watch_loss(t, EVENT_COUNT, sink_lost(t->events));
+	return waits;
 }

@@ -13,11 +13,13 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-void relay_reap(struct relay *r)
+#define REAP_AT_ONCE 256 /* about 2 ms: whoever lives is not to wait for all the dead */
+
+static void reap(struct relay *r, size_t most)
 {
 	struct session *s;
 
-	while ((s = STAILQ_FIRST(&r->reap))) {
+	while (most-- && (s = STAILQ_FIRST(&r->reap))) {
 		STAILQ_REMOVE_HEAD(&r->reap, in_reap);
 		session_free(s);
 	}
@@ -26,13 +28,23 @@ void relay_reap(struct relay *r)
 	relay_schedule(r); /* who has gone may have made room for others */
 }
 
+void relay_reap(struct relay *r)
+{
+	reap(r, SIZE_MAX);
+}
+
 #define KEPT_MAX  128
 #define PIPES_MAX 256 /* what is under way at 2 GB/s and 10 ms, with reads of 80 KB */
 
 static void reap_due(evutil_socket_t fd, short what, void *arg)
 {
+	struct relay *r = arg;
+	struct timeval next_round = { 0 };
+
 	(void)fd, (void)what;
-	relay_reap(arg);
+	reap(r, REAP_AT_ONCE);
+	if (!STAILQ_EMPTY(&r->reap))
+		event_add(r->reaper, &next_round);
 }
 
 static void timer_due(evutil_socket_t fd, short what, void *arg)
