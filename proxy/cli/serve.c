@@ -234,6 +234,7 @@ static int probe_wire(struct serve *s, const struct settings *set)
 
 	wire_probe(&s->wire);
 	wire_limit(&s->wire, best[set->rung]);
+	wire_share(&s->wire);
 	if (set->rung == RUNG_EXACT && wire_grade(&s->wire, AF_INET, WIRE_BOTH) != GRADE_EXACT)
 		return fail(s, "rung = exact", "this needs CAP_NET_ADMIN (see deadpeer doctor)");
 	return 0;
@@ -400,6 +401,7 @@ static void end(struct serve *s)
 		s->relay->idle = NULL;
 	relay_free(s->relay);
 	control_free(&s->control);
+	wire_unshare(&s->wire);
 	sink_close(s->timeline.events);
 	sink_close(s->log.sink);
 }

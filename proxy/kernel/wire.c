@@ -154,6 +154,14 @@ bool wire_look(struct wire_sock *s, int fd)
 	return s->domain == AF_INET || s->domain == AF_INET6;
 }
 
+static bool look(const struct wire *w, struct wire_sock *s, int fd)
+{
+	if (!wire_look(s, fd))
+		return false;
+	s->shared_drop = w->shared_drop;
+	return true;
+}
+
 /* What works for every family whose packets reach the socket. */
 static unsigned usable_powers(const struct wire *w, const struct wire_sock *s)
 {
@@ -273,7 +281,7 @@ enum grade wire_silence(const struct wire *w, int fd, struct wire_state *st, uns
 
 	if (st->buried)
 		return dirs == WIRE_BOTH ? (enum grade)st->grade : GRADE_REFUSED;
-	if (!wire_look(&s, fd))
+	if (!look(w, &s, fd))
 		return GRADE_REFUSED;
 	if (dirs == 0)
 		return speak_again(&s, st);
@@ -335,7 +343,7 @@ enum grade wire_silence_listener(
 
 	if (!clients || clients->family == 0)
 		return wire_silence(w, fd, st, silent ? WIRE_BOTH : 0);
-	if (!wire_look(&s, fd))
+	if (!look(w, &s, fd))
 		return GRADE_REFUSED;
 	st->powers |= HAD_RANGES;
 	if (silent)
@@ -370,13 +378,13 @@ enum grade wire_bury(const struct wire *w, int fd, struct wire_state *st, int li
 	struct wire_sock s;
 	int rc;
 
-	if (st->buried || !wire_look(&s, fd))
+	if (st->buried || !look(w, &s, fd))
 		return st->grade;
 	if (s.listening)
 		return bury_listener(&s, st);
 	if (is_quiet(fd) || (usable_powers(w, &s) & needed) != needed)
 		return st->grade;
-	rc = wire_repair_bury(fd, listener);
+	rc = wire_repair_bury(fd, listener, w->shared_drop);
 	if (rc < 0)
 		return st->grade;
 	st->buried = true;
@@ -408,7 +416,7 @@ enum grade wire_vanish(const struct wire *w, int fd, struct wire_state *st)
 	unsigned usable;
 
 	memset(st, 0, sizeof(*st));
-	if (buried || !wire_look(&s, fd)) {
+	if (buried || !look(w, &s, fd)) {
 		close(fd); /* still in repair mode; or no connection any more: silent either way */
 		return GRADE_EXACT;
 	}

@@ -47,6 +47,7 @@ struct wire {
 		char why[96];       /* "" where it worked: what was tried and what came back */
 	} result[WIRE_FAMILIES][6]; /* by bit number of enum wire_power */
 	bool has[WIRE_FAMILIES];    /* a loopback connection of that family was possible at all */
+	int shared_drop;            /* descriptor of wire_share()'s program, 0: there is none */
 };
 
 /* Tries everything; at most about 200 ms. Always fills w. */
@@ -55,6 +56,12 @@ void wire_probe(struct wire *w);
 /* For tests: takes powers away so that no better grade than `best` is left (GRADE_EXACT: nothing
  * taken). */
 void wire_limit(struct wire *w, enum grade best);
+
+/* Where bpf(2) can be had (CAP_BPF, beside WIRE_FILTER), all deaf connections share one program and
+ * fall silent some five times as fast as when the kernel makes each its own; elsewhere nothing
+ * happens. The second gives back what the first took; those that are deaf stay so. */
+void wire_share(struct wire *w);
+void wire_unshare(struct wire *w);
 
 /* Best grade for cutting dirs on sockets of this family (AF_INET or AF_INET6). */
 enum grade wire_grade(const struct wire *w, sa_family_t family, unsigned dirs);

@@ -2,10 +2,10 @@
  * Silence by filter: classic BPF on the socket (socket(7), SO_ATTACH_FILTER), run by tcp_filter()
  * before TCP looks at the segment. "ret 0" drops it: no ACK, no window update, no RST.
  *
- * A connection's program is the one instruction. A listening socket's is a row of blocks
- * (wire_impl.h); the kernel keeps what was attached and SO_GET_FILTER reads it back
- * (sk_get_filter()), so blocks come and go without anything being remembered here. Attaching
- * replaces the old program in one step: there is never a moment without.
+ * A connection's program is the one instruction, shared by all of them where that can be had. A
+ * listening socket's is a row of blocks (wire_impl.h); the kernel keeps what was attached and
+ * SO_GET_FILTER reads it back (sk_get_filter()), so blocks come and go without anything being
+ * remembered here. Attaching replaces the old program in one step: there is never a moment without.
  *
  * A segment's data starts at its TCP header when the program runs; SKF_NET_OFF reaches back to the
  * IP header. An AF_INET6 socket gets IPv4 packets as they came, so a block looks at the version
@@ -13,9 +13,12 @@
  */
 #include "kernel/wire_impl.h"
 #include <errno.h>
+#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define PROGRAM_MAX 1024 /* instructions */
 #define NET         ((uint32_t)SKF_NET_OFF)
@@ -131,15 +134,51 @@ bool wire_filter_drops_all(int fd)
 	return program_read(fd, &p) == 0 && p.len > 0 && insn_equal(&p.insn[0], &drop);
 }
 
+/* One program that everybody refers to, where SO_ATTACH_FILTER copies, checks and compiles one for
+ * each socket. */
+void wire_share(struct wire *w)
+{
+	static const struct bpf_insn return_0[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insns = (uintptr_t)return_0,
+		.insn_cnt = sizeof(return_0) / sizeof(return_0[0]),
+		.license = (uintptr_t) "",
+	};
+	long fd = -1;
+
+	if ((w->powers[WIRE_V4] | w->powers[WIRE_V6]) & WIRE_FILTER)
+		fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)); /* it is O_CLOEXEC */
+	w->shared_drop = fd > 0 ? (int)fd : 0;
+}
+
+void wire_unshare(struct wire *w)
+{
+	if (w->shared_drop)
+		close(w->shared_drop);
+	w->shared_drop = 0;
+}
+
+static int connection_drop(const struct wire_sock *s)
+{
+	struct sock_filter insn = drop;
+
+	if (s->shared_drop && setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_BPF, &s->shared_drop,
+				  sizeof(s->shared_drop)) == 0)
+		return 0;
+	return program_attach(s->fd, &insn, 1);
+}
+
 /* An accepted connection inherits its listener's program (sk_clone_lock()), so a connection's is
  * replaced and taken off whole. */
 int wire_filter_set(const struct wire_sock *s, bool on)
 {
-	struct sock_filter insn = drop;
-
 	if (s->listening)
 		return on ? wire_filter_add(s->fd, &all) : wire_filter_remove(s->fd, &all);
-	return on ? program_attach(s->fd, &insn, 1) : program_detach(s->fd);
+	return on ? connection_drop(s) : program_detach(s->fd);
 }
 
 static void block_emit(struct wire_block *b, struct sock_filter insn)

@@ -14,6 +14,7 @@ struct wire_sock {
 	unsigned families;  /* bit 1 << enum wire_family for each whose packets reach it */
 	bool listening;     /* no connection: it listens, or did, or it is connecting */
 	bool connecting;
+	int shared_drop;        /* struct wire's */
 	union sockaddr_ip peer; /* of a connection */
 };
 
@@ -56,7 +57,8 @@ int wire_mute_set(const struct wire_sock *s, bool on);
 
 /* wire_repair.c */
 int wire_repair_enter(int fd);
-int wire_repair_bury(int fd, int listener); /* 1: the old socket is gone and no new one is there */
+/* 1: the old socket is gone and no new one is there */
+int wire_repair_bury(int fd, int listener, int shared_drop);
 
 /* wire_renew.c: a socket like the listening one, bound and not listening yet; then, silent, it
  * takes its place. The second closes fd in any case. */

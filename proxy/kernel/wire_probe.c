@@ -263,7 +263,7 @@ static bool try_repair(struct bench *b)
 		return refused_because(b, "TCP_REPAIR");
 	if (!can_bury)
 		return vanishes(b);
-	if (wire_repair_bury(b->ours, b->listener) != 0)
+	if (wire_repair_bury(b->ours, b->listener, 0) != 0)
 		return refused_because(b, "TCP_REPAIR connect");
 	if (!byte_is_dropped(b->theirs, b->ours))
 		return without_effect(b, "buried, but not deaf");

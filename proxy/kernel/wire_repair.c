@@ -43,11 +43,11 @@ static socklen_t sa_len(const union sockaddr_ip *sa)
 }
 
 /* In repair mode, deaf, and bound. */
-static int tomb_open(const union sockaddr_ip *local)
+static int tomb_open(const union sockaddr_ip *local, int shared_drop)
 {
 	int fd =
 	    socket(local->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	struct wire_sock s = { .fd = fd };
+	struct wire_sock s = { .fd = fd, .shared_drop = shared_drop };
 	int saved;
 
 	if (fd < 0)
@@ -76,7 +76,7 @@ static int shield_raise(
 		sh->listener = listener;
 		return 0;
 	}
-	sh->stand_in = tomb_open(local);
+	sh->stand_in = tomb_open(local, 0);
 	if (sh->stand_in < 0)
 		return -1;
 	if (listen(sh->stand_in, 1) == 0)
@@ -93,7 +93,7 @@ static void shield_lower(const struct shield *sh)
 		close(sh->stand_in);
 }
 
-int wire_repair_bury(int fd, int listener)
+int wire_repair_bury(int fd, int listener, int shared_drop)
 {
 	union sockaddr_ip local, peer;
 	socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
@@ -102,7 +102,7 @@ int wire_repair_bury(int fd, int listener)
 
 	if (getsockname(fd, &local.sa, &local_len) < 0 || getpeername(fd, &peer.sa, &peer_len) < 0)
 		return -1;
-	tomb = tomb_open(&local);
+	tomb = tomb_open(&local, shared_drop);
 	if (tomb < 0)
 		return -1;
 	if (shield_raise(&shield, &local, &peer, listener) == 0) {

@@ -183,12 +183,11 @@ void timeline_gather(struct timeline *t, void (*later)(void *arg), void *arg)
 
 bool timeline_flush(struct timeline *t)
 {
-	bool waits = t->log && t->log->sink && sink_flush(t->log->sink);
+	bool waits = t->events && sink_flush(t->events);
 
-	if (!t->events)
-		return waits;
-	waits |= sink_flush(t->events);
-	if (!t->losing)
+	if (t->events && !t->losing)
 		watch_loss(t, EVENT_COUNT, sink_lost(t->events));
+	if (t->log && t->log->sink)
+		waits |= sink_flush(t->log->sink);
 	return waits;
 }

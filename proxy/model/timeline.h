@@ -97,8 +97,8 @@ static inline bool timeline_wants(const struct timeline *t, enum event_id id)
  * failure). The caller's json_pack makes them in the order of the table. */
 void timeline_record(struct timeline *t, enum event_id id, struct json_t *fields);
 
-/* What is told is written when timeline_flush() is called, which later(arg) is to bring about before
- * the loop sleeps (sink.h); NULL: at once, as at first. */
+/* What is told is written when timeline_flush() is called, which later(arg) is to bring about
+ * before the loop sleeps (sink.h); NULL: at once, as at first. */
 void timeline_gather(struct timeline *t, void (*later)(void *arg), void *arg);
 /* Writes what waits, for the NDJSON sink and the log; true while something still does. */
 bool timeline_flush(struct timeline *t);

@@ -11,7 +11,11 @@
 struct rig rig;
 
 static const char *const kind_names[] = { "IPv4", "IPv6", "v4-mapped" };
-static const enum grade limits[] = { GRADE_EXACT, GRADE_EQUIVALENT, GRADE_PARTIAL };
+static const struct {
+	enum grade grade;
+	bool shared;
+} limits[N_LIMITS] = { { GRADE_EXACT, false }, { GRADE_EXACT, true }, { GRADE_EQUIVALENT, false },
+	{ GRADE_PARTIAL, false } };
 
 socklen_t rig_address_len(void)
 {
@@ -33,8 +37,8 @@ const char *rig_name(void)
 {
 	static char name[64];
 
-	(void)snprintf(
-	    name, sizeof(name), "%s at %s", kind_names[rig.kind], grade_names[rig.limit]);
+	(void)snprintf(name, sizeof(name), "%s at %s%s", kind_names[rig.kind],
+	    grade_names[rig.limit], rig.shared ? ", shared" : "");
 	return name;
 }
 
@@ -109,7 +113,8 @@ void rig_pair(void)
 void rig_describe(int variant)
 {
 	rig.kind = (enum kind)(variant / N_LIMITS);
-	rig.limit = limits[variant % N_LIMITS];
+	rig.limit = limits[variant % N_LIMITS].grade;
+	rig.shared = limits[variant % N_LIMITS].shared;
 }
 
 /* Variant i; leaves a listener and a connection. */
@@ -118,6 +123,8 @@ void rig_open(int variant)
 	rig_describe(variant);
 	wire_probe(&rig.wire);
 	wire_limit(&rig.wire, rig.limit);
+	if (rig.shared)
+		wire_share(&rig.wire);
 	listener_open();
 	rig_pair();
 }

@@ -4,8 +4,8 @@
  * errno).
  *
  * A variant is a kind of connection (IPv4, IPv6, IPv4 on an AF_INET6 socket) at a grade that
- * wire_limit() leaves. Each test runs for each variant. What a user may not do is named in a SKIP
- * line.
+ * wire_limit() leaves; at exact, without and with wire_share(). Each test runs for each variant.
+ * What a user may not do is named in a SKIP line.
  */
 #pragma once
 #include "base/mono.h"
@@ -26,7 +26,7 @@
 
 enum kind { KIND_V4, KIND_V6, KIND_MAPPED, KINDS };
 
-#define N_LIMITS   3
+#define N_LIMITS   4
 #define N_VARIANTS (KINDS * N_LIMITS)
 
 /* The variant's world: one in each process. */
@@ -35,13 +35,14 @@ struct rig {
 	struct wire_state state; /* of ours */
 	enum kind kind;
 	enum grade limit;
+	bool shared;
 	int listener, ours, theirs;
 	union sockaddr_ip address; /* where theirs connects to */
 };
 
 extern struct rig rig;
 
-void rig_describe(int variant); /* kind and limit, no more */
+void rig_describe(int variant); /* kind, limit and shared, no more */
 void rig_open(int variant);     /* leaves a listener and a connection */
 void rig_pair(void);            /* a fresh connection */
 void rig_swap(void);            /* ours is the connecting end from now on */

@@ -8,13 +8,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How many instructions the socket's filter has. */
+/* How many instructions the socket's filter has; the shared one, which is eBPF, cannot be read
+ * (sk_get_filter()) and stands for "ret 0". */
 static socklen_t filter_len(int fd)
 {
 	socklen_t len = 0;
 
-	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &len), 0);
-	return len;
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &len) == 0)
+		return len;
+	ck_assert(rig.shared && errno == EACCES);
+	return 1;
 }
 
 static void sieve(const struct wire_sieve *s)

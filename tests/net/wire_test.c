@@ -68,7 +68,8 @@ static int run(Suite *suite)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* A user without privilege has no exact grade: the next variant is the same. */
+/* A user without privilege has no exact grade, so it is as a variant without; and not every user
+ * who has one may share. */
 static bool variant_is_spare(int variant)
 {
 	struct wire wire;
@@ -77,9 +78,12 @@ static bool variant_is_spare(int variant)
 	if (rig.limit != GRADE_EXACT)
 		return false;
 	wire_probe(&wire);
-	if (wire_grade(&wire, rig_family(), WIRE_BOTH) == GRADE_EXACT)
+	if (wire_grade(&wire, rig_family(), WIRE_BOTH) != GRADE_EXACT)
+		return skip("everything", wire.result[WIRE_V4][0].why);
+	wire_share(&wire);
+	if (!rig.shared || wire.shared_drop)
 		return false;
-	return skip("everything", wire.result[WIRE_V4][0].why);
+	return skip("everything", "no CAP_BPF");
 }
 
 /* The suite in a process of its own, whose output goes to *out. */

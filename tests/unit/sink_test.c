@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,6 +254,43 @@ START_TEST(a_torn_line_is_ended_before_the_next)
 }
 END_TEST
 
+static void count_call(void *arg)
+{
+	++*(int *)arg;
+}
+
+START_TEST(gathered_lines_are_written_together)
+{
+	const char *path = scratch_write("log", "", 0);
+	struct sink *s = must_open(path);
+	char *text, line[100];
+	int calls = 0;
+
+	sink_gather(s, count_call, &calls);
+	put(s, "one");
+	put(s, "two");
+	ck_assert_int_eq(calls, 1);
+	assert_file(path, "");
+	ck_assert(!sink_flush(s));
+	assert_file(path, "one\ntwo\n");
+	put(s, "three");
+	ck_assert_int_eq(calls, 2);
+	sink_gather(s, NULL, NULL);
+	put(s, "four");
+	assert_file(path, "one\ntwo\nthree\nfour\n");
+	ck_assert_int_eq(calls, 2);
+	/* a page of them does not wait */
+	sink_gather(s, count_call, &calls);
+	memset(line, 'x', sizeof(line));
+	for (int i = 0; i <= PIPE_BUF / 100; i++)
+		sink_line(s, line, sizeof(line));
+	text = scratch_read(path, NULL);
+	ck_assert_uint_ge(strlen(text), PIPE_BUF);
+	free(text);
+	sink_close(s);
+}
+END_TEST
+
 Suite *sink_suite(void)
 {
 	Suite *s = suite_create("sink");
@@ -268,6 +306,7 @@ Suite *sink_suite(void)
 	tcase_add_test(t, a_closed_pipe_loses_lines_until_it_has_a_reader);
 	tcase_add_test(t, a_full_disk_loses_lines);
 	tcase_add_test(t, a_torn_line_is_ended_before_the_next);
+	tcase_add_test(t, gathered_lines_are_written_together);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -249,6 +249,50 @@ START_TEST(the_total_lost_is_told_at_the_end)
 }
 END_TEST
 
+static void no_call(void *arg)
+{
+	(void)arg;
+}
+
+/* Gathered lines are lost when they are written: told then, though no event follows; and what gets
+ * through again is told by the first event that does. */
+START_TEST(gathered_events_that_are_lost_are_told)
+{
+	const char *fifo = scratch_path("fifo"), *path = scratch_path("log");
+	struct log l = { .level = LOG_WARN, .sink = must_open(path) };
+	struct timeline t = { .log = &l };
+	char got[4096] = "";
+	int reader;
+
+	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+	ck_assert_int_ge(reader = open(fifo, O_RDONLY | O_NONBLOCK), 0);
+	t.events = must_open(fifo);
+	timeline_gather(&t, no_call, NULL);
+	close(reader);
+	timeline_record(&t, EVENT_READY, NULL);
+	timeline_record(&t, EVENT_READY, NULL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert(!timeline_flush(&t));
+		char *log = scratch_read(path, NULL);
+		ck_assert_int_eq(count(log, "event=events.lost"), 1);
+		ck_assert_int_eq(count(log, "lost=2 error=\"Broken pipe\""), 1);
+		free(log);
+	}
+	timeline_record(&t, EVENT_READY, NULL);
+	ck_assert_int_ge(reader = open(fifo, O_RDONLY | O_NONBLOCK), 0);
+	timeline_record(&t, EVENT_READY, NULL);
+	ssize_t n = read(reader, got, sizeof(got) - 1);
+	ck_assert_int_gt(n, 0);
+	got[n] = '\0';
+	ck_assert_int_eq(count(got, "\"lost\":3,\"error\":\"Broken pipe\""), 1);
+	close(reader);
+	sink_close(t.events);
+	sink_close(l.sink);
+	unlink(path);
+	unlink(fifo);
+}
+END_TEST
+
 Suite *timeline_suite(void)
 {
 	Suite *s = suite_create("timeline");
@@ -263,6 +307,7 @@ Suite *timeline_suite(void)
 	tcase_add_test(t, bad_utf8_loses_its_field_alone);
 	tcase_add_test(t, lost_events_are_told_once_an_episode);
 	tcase_add_test(t, the_total_lost_is_told_at_the_end);
+	tcase_add_test(t, gathered_events_that_are_lost_are_told);
 	suite_add_tcase(s, t);
 	return s;
 }
