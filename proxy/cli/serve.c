@@ -16,6 +16,7 @@
 #include "control/command.h"
 #include "faults/catalogue.h"
 #include "kernel/sniff.h"
+#include "kernel/sched.h"
 #include "kernel/socket.h"
 #include "relay/proxy.h"
 #include <jansson.h>
@@ -415,6 +416,7 @@ int serve_run(const struct serve_plan *plan)
 	if (!config->settings.seed)
 		config->settings.seed = rng_new_seed();
 	socket_raise_nofile();
+	sched_ask_short_slices();
 	rc = open_sinks(&s, &config->settings);
 	if (!rc)
 		rc = probe_wire(&s, &config->settings);

@@ -1,8 +1,10 @@
 """deadpeer as a process: what it prints, its signals, exit codes, reload, configuration errors."""
 
+import ctypes
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -277,6 +279,35 @@ def test_exit_codes():
     assert code("serve", "-c", "/no/such/file") == 2
     assert code("serve", "--listen", "nowhere", "--upstream", "builtin:echo") == 2
     assert code("check", "/no/such/file") == 2
+
+
+def scheduling(pid):
+    """Policy, niceness and slice (ns), as sched_getattr(2) tells them; glibc 2.36 has no wrapper."""
+    number = {"x86_64": 315, "aarch64": 275, "riscv64": 275}.get(os.uname().machine)
+    if not number:
+        pytest.skip(f"the number of sched_getattr(2) on {os.uname().machine} is not known here")
+    attr = ctypes.create_string_buffer(56)
+    assert ctypes.CDLL(None, use_errno=True).syscall(number, pid, attr, 56, 0) == 0
+    _, policy, _, nice, _, runtime, _, _ = struct.unpack("IIQiIQQQ", attr.raw[:48])
+    return policy, nice, runtime
+
+
+@pytest.mark.parametrize("wrapper, policy, nice, prompt",
+                         [(("nice", "-n", "5"), 0, 5, True), (("chrt", "-b", "0"), 3, 0, False)])
+def test_short_slices_are_asked_for_and_nothing_else_changes(wrapper, policy, nice, prompt):
+    if not scheduling(0)[2]:
+        pytest.skip("this kernel has no slices of a process's own (Linux 6.12)")
+    process = subprocess.Popen(
+        [*wrapper, BINARY, "serve", "--admin", "off", "--listen", "127.0.0.1:0",
+         "--upstream", "builtin:echo"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert any(line == "ready\n" for line in process.stdout)
+        is_policy, is_nice, slice_ns = scheduling(process.pid)
+    finally:
+        process.terminate()
+        process.communicate(timeout=5)
+    assert (is_policy, is_nice) == (policy, nice)
+    assert (slice_ns == 100_000) is prompt
 
 
 def test_serve_refuses_what_check_refuses(tmp_path):
