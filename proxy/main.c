@@ -58,7 +58,7 @@ static int in_group(const char *group, const char *word)
 	       "Example:  deadpeer %s\n"
 	       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no running deadpeer.\n",
 	    group, first->example);
-	return EXIT_DONE;
+	return cli_finish(group, true);
 }
 
 static int unknown(const char *name)
@@ -74,11 +74,15 @@ static int unknown(const char *name)
 
 static int run(int argc, char **argv)
 {
-	int words;
+	int words, code;
 	const struct command *c = command_find(commands, argc, argv, &words);
 
-	if (c && c->main)
-		return c->main(argc - words + 1, argv + words - 1);
+	if (c && c->main) {
+		code = c->main(argc - words + 1, argv + words - 1);
+		return code == EXIT_DONE && argc > words && is_help(argv[words])
+			   ? cli_finish(c->name, true)
+			   : code;
+	}
 	if (c)
 		return ctl_main(c, argc - words + 1, argv + words - 1);
 	if (command_is_group(argv[0]))
@@ -157,11 +161,11 @@ int main(int argc, char **argv)
 		return help_of(argc - 2, argv + 2);
 	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
 		print_help(stdout);
-		return EXIT_DONE;
+		return cli_finish("help", true);
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("deadpeer " DEADPEER_VERSION);
-		return EXIT_DONE;
+		return cli_finish("version", true);
 	}
 	return *argv[1] == '-' ? run_later(argc - 1, argv + 1) : run(argc - 1, argv + 1);
 }

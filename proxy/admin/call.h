@@ -12,7 +12,7 @@ struct call {
 	struct route_params params;
 	char id[21];             /* X-Toxiproxy-Request-Id; "" : none is sent */
 	char who[ADDR_TEXT_MAX]; /* the client's address */
-	json_t *body;            /* of call_body(); freed with the call */
+	json_t *body;            /* of call_read_body(); freed with the call */
 	struct native *native;   /* native.h */
 	bool is_native;          /* its answers are JSON, errors too */
 };
@@ -20,7 +20,9 @@ struct call {
 /* --- what was asked --- */
 
 /* The body as JSON, under the rules of Toxiproxy's decoder: the first value of what was sent,
- * `null` for an empty object. NULL: the answer (400) has been given. */
+ * `null` for an empty object. NULL: err says why not. */
+json_t *call_read_body(struct call *c, char *err, size_t size);
+/* NULL: that has been answered, with 400. */
 json_t *call_body(struct call *c);
 
 /* A member of an object, whatever the case of its key, the last of several; NULL: none, or null. */

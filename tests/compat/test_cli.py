@@ -523,7 +523,9 @@ def test_examples_are_right_usage():
 
 def test_a_full_disk_is_an_error(cli):
     create(cli)
-    for words in (["list"], ["list", "--json"], ["events"], ["version"], ["list", "-q"]):
+    for words in (["list"], ["list", "--json"], ["events"], ["version"], ["list", "-q"], ["help"],
+                  ["--version"], ["fault", "--help"], ["list", "--help"], ["serve", "--help"],
+                  ["toxiproxy-cli", "--version"], ["toxiproxy-cli", "help"]):
         with open("/dev/full", "w", encoding="ascii") as full:
             said = cli.run(*words, stdout=full)
         assert said.code == EXIT_NO and "No space left" in said.err, (words, said)

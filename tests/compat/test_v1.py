@@ -47,6 +47,21 @@ def test_what_is_not_there_is_json(v1):
     assert "?x:" in v1.get("/sessions", 400, x="1")
 
 
+def test_head_is_get_without_a_body(v1, api):
+    """As `wget --spider` and monitors ask for health."""
+    connection = api.connection()
+    for path in ["/healthz", "/readyz", "/metrics", "/v1/proxies", "/v1/faults/x",
+                 "/v1/wait?for=opened&timeout=0", "/v1/events"]:
+        of_get = api.get(path)
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert answer.read() == b""
+        assert (answer.status, answer.headers["content-type"]) == \
+            (of_get.status, of_get.headers["content-type"]), path
+    connection.request("HEAD", "/v1/heal")
+    assert connection.getresponse().status == 405
+
+
 def test_browsers_may_read_and_not_write(v1):
     v1.call("GET", "/proxies", status=200, User_Agent="Mozilla/5.0")
     v1.call("POST", "/heal", status=403, Origin="http://evil.example")
