@@ -183,9 +183,14 @@ def test_a_server_that_goes_away(deadpeer, top):
     deadpeer.stop()
     top.shows(r"^cannot reach 127\.0\.0\.1:\d+: Connection refused")
     top.shows(r"^redis ")
+    top.shows(r"^ *\d+  [\d:.]+  proxy\.up +proxy=redis")
+    address = deadpeer.api.address
+    deadpeer.arguments[deadpeer.arguments.index("--admin") + 1] = address
+    deadpeer.start()  # which counts its events from 1 again
+    wait_until(lambda: "proxy=redis" not in (shown := "\n".join(top.screen)) and
+               "deadpeer.ready" in shown, what="its events, and none of the other one's")
     top.press("q")
     assert top.end() == 0
-    deadpeer.start()
 
 
 def test_ctrl_z_does_not_leave_a_screen_behind(top):
