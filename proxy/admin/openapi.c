@@ -244,7 +244,7 @@ static json_t *parameters_json(const struct route *r)
 	return all;
 }
 
-static json_t *content_json(const char *schema, size_t len)
+static json_t *one_content(const char *schema, size_t len)
 {
 	if (!strncmp(schema, "text", len))
 		return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
@@ -253,6 +253,21 @@ static json_t *content_json(const char *schema, size_t len)
 		    "type", "string", "text/event-stream", "schema", "type", "string");
 	return json_pack("{s:{s:{s:o}}}", "application/json", "schema", "$ref",
 	    json_sprintf("#/components/schemas/%.*s", (int)len, schema));
+}
+
+/* "Config|text": either of them. */
+static json_t *content_json(const char *schema, size_t len)
+{
+	const char *other = memchr(schema, '|', len);
+	json_t *all, *more;
+
+	if (!other)
+		return one_content(schema, len);
+	all = one_content(schema, (size_t)(other - schema));
+	more = one_content(other + 1, len - 1 - (size_t)(other - schema));
+	json_object_update(all, more);
+	json_decref(more);
+	return all;
 }
 
 /* "201 Proxy, 400": statuses; those without a schema tell an Error. */
