@@ -315,6 +315,20 @@ def test_answers_that_nobody_reads(deadpeer):
     assert deadpeer.resident_kib() < 200 << 10
 
 
+@pytest.mark.parametrize("first", ["GET /v1/openapi.json", "GET /v1/events?follow=1"])
+def test_questions_of_who_reads_no_answers(deadpeer, first):
+    """What a client sends ahead is left in its socket: the relay does not keep it all."""
+    s = dial(deadpeer.api.address)
+    s.settimeout(0.5)
+    request = f"{first} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    ahead, before = request * 1000, deadpeer.resident_kib()
+    with pytest.raises((TimeoutError, ConnectionError)):
+        for _ in range((64 << 20) // len(ahead)):
+            s.sendall(ahead)
+    assert deadpeer.api.get("/version").status == 200
+    assert deadpeer.resident_kib() < before + (16 << 10)
+
+
 # --- change after change ---
 
 def test_rapid_changes_leave_the_others_alone(deadpeer, echo):
