@@ -49,6 +49,15 @@ def test_a_proxy_from_its_creation_to_its_end(cli):
     assert (empty.code, empty.out) == (0, "") and "there are no proxies" in empty.err
 
 
+@pytest.mark.parametrize("name", [".", "..", "...", "-x"])
+def test_names_of_dots_and_dashes(cli, name):
+    cli("create", "-l", "127.0.0.1:0", "-u", "builtin:echo", "--", name)
+    assert cli("show", "-q", "--", name).out == f"{name}\n"
+    cli("disable", "--", name)
+    cli("delete", "--", name)
+    assert cli("list", "-q").out == ""
+
+
 def test_create_takes_keys_and_faults(cli):
     create(cli, "p", "max_sessions=7", "--fault", "latency latency=5ms", "--fault", "hang delay=1h")
     shown = cli("show", "p")
