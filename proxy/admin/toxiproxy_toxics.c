@@ -149,8 +149,8 @@ bool toxics_add(
 		if (add_one(e, draft, p, json_array_get(array, i)))
 			continue;
 		len = strlen(e->message);
-		snprintf(e->message + len, sizeof(e->message) - len, " at toxic %zu of proxy %.255s",
-		    i + 1, p->name);
+		snprintf(e->message + len, sizeof(e->message) - len,
+		    " at toxic %zu of proxy %.255s", i + 1, p->name);
 		return false;
 	}
 	return true;
