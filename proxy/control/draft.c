@@ -88,7 +88,7 @@ struct fault_spec *draft_add_toxic(struct edit *e, struct config *draft, const s
 	struct fault_spec *f = NULL;
 	char *unique;
 
-	if (!edit_has_room(e, draft->n_faults, "faults"))
+	if (!edit_has_room(e, draft->n_faults, "faults (over or not)"))
 		return NULL;
 	if (want) {
 		edit_fail(e, EDIT_BAD, "name: expected %s", want);
