@@ -102,8 +102,10 @@ struct fault_spec *draft_add_toxic(struct edit *e, struct config *draft, const s
 	if (unique)
 		f = config_add_fault(draft, unique, type);
 	free(unique);
-	if (f && (f->toxic = strdup(name)) && add_name(&f->proxies, p->name))
+	if (f && (f->toxic = strdup(name)) && add_name(&f->proxies, p->name)) {
+		f->anew = true;
 		return f;
+	}
 	edit_fail(e, EDIT_NO_MEMORY, "out of memory");
 	return NULL;
 }

@@ -574,6 +574,24 @@ def test_proxies_may_come_with_their_toxics(api):
     assert sorted(api.get("/proxies").json) == ["p", "q"]
 
 
+def test_populate_strikes_again_with_what_is_over(api):
+    """As the set-up of each test asks for it; a toxic that lasts goes on."""
+    p = api.proxy(upstream="builtin:echo")
+    everything = [{**p, "toxics": [{"type": "reset"}, {"type": "noop"}]}]
+    for _ in range(3):
+        with dial(p["listen"]) as client:
+            assert echoes(client)
+            assert api.post("/populate", everything).status == 201
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+    assert api.get("/v1/faults/p%2Fnoop_downstream").json["active_ns"] > \
+        api.get("/v1/faults/p%2Freset_downstream").json["active_ns"]
+    with dial(p["listen"]) as client:  # nothing else arms it
+        api.patch("/proxies/p", {"enabled": True})
+        api.toxic(type="noop", name="more")
+        assert echoes(client)
+
+
 def test_reset(api, echo):
     on = api.proxy("on", upstream=echo.address)
     off = api.proxy("off")
