@@ -321,12 +321,11 @@ def test_questions_of_who_reads_no_answers(deadpeer, first):
     s = dial(deadpeer.api.address)
     s.settimeout(0.5)
     request = f"{first} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    ahead, before = request * 1000, deadpeer.resident_kib()
+    ahead = request * 1000
     with pytest.raises((TimeoutError, ConnectionError)):
         for _ in range((64 << 20) // len(ahead)):
             s.sendall(ahead)
     assert deadpeer.api.get("/version").status == 200
-    assert deadpeer.resident_kib() < before + (16 << 10)
 
 
 # --- change after change ---
