@@ -72,6 +72,8 @@ static int unknown(const char *name)
 	return EXIT_USAGE;
 }
 
+static int run_later(int argc, char **argv, char *group);
+
 static int run(int argc, char **argv)
 {
 	int words, code;
@@ -85,9 +87,11 @@ static int run(int argc, char **argv)
 	}
 	if (c)
 		return ctl_main(c, argc - words + 1, argv + words - 1);
-	if (command_is_group(argv[0]))
-		return in_group(argv[0], argv[1]);
-	return unknown(argv[0]);
+	if (!command_is_group(argv[0]))
+		return unknown(argv[0]);
+	if (argc > 1 && *argv[1] == '-' && !is_help(argv[1]))
+		return run_later(argc - 1, argv + 1, argv[0]);
+	return in_group(argv[0], argv[1]);
 }
 
 /* "deadpeer help fault add" */
@@ -101,12 +105,13 @@ static int help_of(int argc, char **argv)
 	return run(argc + 1, words);
 }
 
-/* "deadpeer --admin ADDR list": what stands before the command goes behind it. */
-static int run_later(int argc, char **argv)
+/* "deadpeer --admin ADDR list", "deadpeer fault --json list": what stands before the command, or
+ * before its second word, goes behind it all. */
+static int run_later(int argc, char **argv, char *group)
 {
-	char *words[WORDS_MAX + 1] = { NULL }, *before[WORDS_MAX], admin[ADMIN_MAX];
+	char *words[WORDS_MAX + 2] = { group }, *before[WORDS_MAX], admin[ADMIN_MAX];
 	const char *first = argv[0];
-	int n = 0, n_before = 0, taken;
+	int n = group != NULL, n_before = 0, taken;
 
 	if (argc > WORDS_MAX)
 		return unknown(first);
@@ -125,13 +130,13 @@ static int run_later(int argc, char **argv)
 		argv += taken;
 	}
 	if (argc < 1)
-		return unknown(first);
-	while (n < argc) {
-		words[n] = argv[n];
-		n++;
-	}
+		return group ? in_group(group, NULL) : unknown(first);
+	for (; argc > 0 && strcmp(*argv, "--") != 0; argc--)
+		words[n++] = *argv++;
 	for (int i = 0; i < n_before; i++)
 		words[n++] = before[i];
+	while (argc-- > 0)
+		words[n++] = *argv++;
 	return run(n, words);
 }
 
@@ -156,7 +161,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (ctl_host(argc - 1, argv + 1, &words))
-		return run_later(argc - 1, argv + 1);
+		return run_later(argc - 1, argv + 1, NULL);
 	if (argc > 2 && !strcmp(argv[1], "help"))
 		return help_of(argc - 2, argv + 2);
 	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
@@ -167,5 +172,5 @@ int main(int argc, char **argv)
 		puts("deadpeer " DEADPEER_VERSION);
 		return cli_finish("version", true);
 	}
-	return *argv[1] == '-' ? run_later(argc - 1, argv + 1) : run(argc - 1, argv + 1);
+	return *argv[1] == '-' ? run_later(argc - 1, argv + 1, NULL) : run(argc - 1, argv + 1);
 }

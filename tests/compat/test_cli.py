@@ -332,6 +332,12 @@ def test_flags_stand_before_and_behind(deadpeer):
     for words in (["-l", "127.0.0.1:0", "p", "-u", "builtin:echo"],):
         assert "proxy p listens" in cli("--admin", admin, "create", *words).out
     assert "hang-1" in cli("fault", "add", "--admin", admin, "p", "hang", "delay=1h").out
+    for words in (["fault", "--json", "list", "--admin", admin],
+                  ["fault", "--admin", admin, "--json", "list", "--", "p"],
+                  ["--admin", admin, "--json", "fault", "list", "--", "p"]):
+        assert [f["name"] for f in cli(*words).json["faults"]] == ["hang-1"]
+    said = cli.run("fault", "--json")
+    assert said.code == EXIT_USAGE and "usage: deadpeer fault WORD" in said.err
     assert Cli(TOXIPROXY_URL=f"http://{admin}/")("list", "-q").out == "p\n"
 
 
