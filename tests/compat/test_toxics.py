@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from api import PATIENCE, dial, echoes, is_silent, receive
+from api import PATIENCE, dial, echoes, free_port, is_silent, receive
 
 
 def open_pair(api, upstream, *toxics):
@@ -203,6 +203,14 @@ def test_a_reset_is_carried(api, upstream, toxics):
     client, server = open_pair(api, upstream, *toxics)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     server.close()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "no-such-name.invalid:{}"])
+def test_an_upstream_that_is_not_there(api, address):
+    """Toxiproxy tells it as FIN."""
+    client = dial(api.proxy(upstream=address.format(free_port()))["listen"])
     with pytest.raises(ConnectionResetError):
         client.recv(1)
 
