@@ -30,8 +30,6 @@ json_t *call_read_body(struct call *c, char *err, size_t size)
 		return NULL;
 	}
 	c->body = json_loadb(text, len, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
-	if (json_is_null(c->body))
-		c->body = json_object();
 	if (!c->body && json_error_code(&error) == json_error_premature_end_of_input)
 		snprintf(err, size, "bad request body: unexpected EOF");
 	else if (!c->body)
@@ -46,6 +44,8 @@ json_t *call_body(struct call *c)
 
 	if (!body)
 		reply_error(c, 400, "%s", err);
+	else if (json_is_null(body))
+		body = c->body = json_object();
 	return body;
 }
 
@@ -56,10 +56,10 @@ json_t *json_member(const json_t *o, const char *key)
 
 	json_object_foreach((json_t *)(uintptr_t)o, name, value)
 	{
-		if (!strcasecmp(name, key))
+		if (!strcasecmp(name, key) && !json_is_null(value))
 			found = value;
 	}
-	return json_is_null(found) ? NULL : found;
+	return found;
 }
 
 const char *json_kind(const json_t *value)

@@ -19,13 +19,13 @@ struct call {
 
 /* --- what was asked --- */
 
-/* The body as JSON, under the rules of Toxiproxy's decoder: the first value of what was sent,
- * `null` for an empty object. NULL: err says why not. */
+/* The body as JSON, under the rules of Toxiproxy's decoder: the first value of what was sent.
+ * NULL: err says why not. */
 json_t *call_read_body(struct call *c, char *err, size_t size);
-/* NULL: that has been answered, with 400. */
+/* `null` is an empty object; NULL: answered, with 400. */
 json_t *call_body(struct call *c);
 
-/* A member of an object, whatever the case of its key, the last of several; NULL: none, or null. */
+/* A member of an object, whatever the case of its key, the last that is not null; NULL: none. */
 json_t *json_member(const json_t *o, const char *key);
 
 /* "an object", "a number" ... */

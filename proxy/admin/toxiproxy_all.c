@@ -130,7 +130,7 @@ void populate(struct call *c)
 	char err[256];
 	const json_t *body = call_read_body(c, err, sizeof(err));
 
-	if (json_is_array(body) || (json_is_object(body) && !json_object_size(body))) {
+	if (json_is_array(body) || json_is_null(body)) {
 		populate_from(c, body);
 		return;
 	}

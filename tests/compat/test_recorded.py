@@ -113,7 +113,7 @@ def test_bad_bodies_of_a_create(api, body, said):
 
 
 def test_decoding_is_that_of_go(api):
-    answer = api.post("/proxies", '{"NAME":"first","Name":"p","Upstream":"localhost:1",'
+    answer = api.post("/proxies", '{"NAME":"first","Name":"p","Upstream":"localhost:1","name":null,'
                       '"listen":null,"enabled":null,"unknown":[1]} trailing bytes')
     assert answer.status == 201
     assert answer.json["name"] == "p" and answer.json["enabled"] is True
@@ -486,6 +486,7 @@ def test_populate_with_a_bad_entry(api, entry, said):
 
 @pytest.mark.parametrize("body, said", [
     ("", "bad request body: EOF"), ("[{", "bad request body: unexpected EOF"),
+    ("{}", "bad request body: expected an array, got an object"),
     ('"x"', "bad request body: expected an array, got a string")])
 def test_populate_with_no_array(api, body, said):
     answer = api.post("/populate", body)
