@@ -72,6 +72,10 @@ def test_beyond_loopback_it_wants_a_token(tmp_path, address):
 
 def test_a_token_that_is_none(tmp_path):
     assert "No such file" in refused(tmp_path, "--admin-token-file", str(tmp_path / "nothing"))
+    (tmp_path / "empty").touch()
+    for wrong, why in [("empty", "expected a token, one word"), (".", "Is a directory")]:
+        path = str(tmp_path / wrong)
+        assert f"admin_token_file {path}: {why}" in refused(tmp_path, "--admin-token-file", path)
     assert "expected a token" in refused(tmp_path, env={"DEADPEER_ADMIN_TOKEN": "two words"})
     assert "at most 1022" in refused(tmp_path, env={"DEADPEER_ADMIN_TOKEN": "x" * 1023})
 
