@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from api import BINARY, Deadpeer, dial, echoes, wait_until
-from command import EXIT_NOBODY, EXIT_NO, EXIT_USAGE, Cli
+from command import EXIT_NOBODY, EXIT_NO, EXIT_USAGE, Cli, cells
 
 
 @pytest.fixture
@@ -566,11 +566,12 @@ def on_terminal(cli, *words, **env):
 
 
 def test_columns_stand_below_each_other(cli, api):
-    """By characters, not by bytes: Toxiproxy's names may be anything."""
-    for name in ("plain", "ein Köder für Ä", "a/b"):
+    """By cells, not by bytes: Toxiproxy's names may be anything."""
+    for name in ("plain", "ein Köder für Ä", "a/b", "データベース", "수", "💀", "e\u0301"):
         api.proxy(name)
     lines = cli("list").lines
-    assert len({line.index("127.0.0.1:") for line in lines[1:]} | {lines[0].index("LISTEN")}) == 1
+    assert {cells(line.split("127.0.0.1:")[0]) for line in lines[1:]} == \
+        {lines[0].index("LISTEN")}
 
 
 def test_color_only_on_a_terminal(cli):
