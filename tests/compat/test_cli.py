@@ -248,6 +248,16 @@ def test_events_to_come(cli, deadpeer):
     assert "ended the stream" in follower.stderr.read()
 
 
+def test_so_many_events_to_come(cli):
+    create(cli)
+    follower = cli.start("events", "-f", "-n", "3", "--json")
+    wait_until(lambda: cli("fault", "add", "p", "noop") and follower.poll() is not None,
+               what="its end")
+    assert (follower.returncode, follower.stderr.read()) == (0, "")
+    assert len(follower.stdout.readlines()) == 3
+    assert "a whole number" in cli.refused("events", "-f", "-n", "0")
+
+
 def test_a_reader_that_leaves_ends_events(cli):
     create(cli)
     follower = cli.start("events", "-f")
