@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from api import PATIENCE, dial, echoes, free_port, is_silent, receive
+from api import PATIENCE, dial, echoes, is_silent, receive
 
 
 def open_pair(api, upstream, *toxics):
@@ -210,9 +210,12 @@ def test_a_reset_is_carried(api, upstream, toxics):
 @pytest.mark.parametrize("address", ["127.0.0.1:{}", "no-such-name.invalid:{}"])
 def test_an_upstream_that_is_not_there(api, address):
     """Toxiproxy tells it as FIN."""
-    client = dial(api.proxy(upstream=address.format(free_port()))["listen"])
-    with pytest.raises(ConnectionResetError):
-        client.recv(1)
+    with socket.socket() as nobody:  # bound, so that nobody else listens there
+        nobody.bind(("127.0.0.1", 0))
+        upstream = address.format(nobody.getsockname()[1])
+        client = dial(api.proxy(upstream=upstream)["listen"])
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
 
 
 @pytest.mark.parametrize("type_, key", [("latency", "latency"), ("timeout", "timeout"),
