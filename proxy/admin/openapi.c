@@ -293,6 +293,17 @@ static json_t *responses_json(const char *text)
 	return all;
 }
 
+/* Who may call at all, and what may be wrong with that: the same everywhere but at probes. */
+static void add_guards(json_t *responses)
+{
+	json_object_set_new(responses, "401",
+	    json_pack("{s:s, s:o}", "description", "the token is missing, or another", "content",
+		content_json("Error", 5)));
+	json_object_set_new(responses, "403",
+	    json_pack("{s:s, s:o}", "description", "Host or Origin is another machine's", "content",
+		content_json("Error", 5)));
+}
+
 static json_t *operation_json(const struct route *r)
 {
 	json_t *o = json_pack("{s:s, s:o, s:o}", "summary", r->summary, "parameters",
@@ -303,6 +314,8 @@ static json_t *operation_json(const struct route *r)
 		    json_pack("{s:o}", "content", content_json(r->body, strlen(r->body))));
 	if (!r->answers)
 		json_object_set_new(o, "tags", json_pack("[s]", "Toxiproxy"));
+	else if (!native_is_probe(r->path))
+		add_guards(json_object_get(o, "responses"));
 	return o;
 }
 

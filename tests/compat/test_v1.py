@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from api import BINARY, Deadpeer, dial, echoes, wait_until
+from api import BINARY, Api, Deadpeer, dial, echoes, wait_until
 from v1 import V1
 
 
@@ -36,8 +36,9 @@ def test_health_needs_no_token(tmp_path):
     (tmp_path / "token").write_text("secret\n")
     d = Deadpeer(tmp_path, "--admin-token-file", f"{tmp_path}/token").start()
     assert d.api.get("/healthz").status == 200
-    assert d.api.get("/v1/proxies").status == 401
-    assert d.api.get("/v1/proxies", Authorization="Bearer secret").status == 200
+    holder = V1(Api(d.api.address, Authorization="Bearer secret"))
+    assert holder.get("/proxies") == {"proxies": []} and holder.document()
+    assert "Bearer TOKEN" in V1(d.api).get("/proxies", 401)
     assert d.stop() == 0
 
 
