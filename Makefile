@@ -61,7 +61,7 @@ all: deadpeer
 # One binary at the top, whichever variant was built last; the tests take theirs from $(BUILD).
 .PHONY: deadpeer
 deadpeer: $(BUILD)/deadpeer
-	@cmp -s $< $@ || cp $< $@
+	@cmp -s $< $@ || install $< $@
 
 $(BUILD)/deadpeer: $(MAIN) $(OBJ)
 	@echo '  LINK  $@'; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -58,7 +58,7 @@ static int in_group(const char *group, const char *word)
 	       "Example:  deadpeer %s\n"
 	       "Exit status: 0 done, 1 failed, 2 wrong usage, 3 no running deadpeer.\n",
 	    group, first->example);
-	return EXIT_DONE;
+	return cli_finish(group, true);
 }
 
 static int unknown(const char *name)
@@ -72,18 +72,26 @@ static int unknown(const char *name)
 	return EXIT_USAGE;
 }
 
+static int run_later(int argc, char **argv, char *group);
+
 static int run(int argc, char **argv)
 {
-	int words;
+	int words, code;
 	const struct command *c = command_find(commands, argc, argv, &words);
 
-	if (c && c->main)
-		return c->main(argc - words + 1, argv + words - 1);
+	if (c && c->main) {
+		code = c->main(argc - words + 1, argv + words - 1);
+		return code == EXIT_DONE && argc > words && is_help(argv[words])
+			   ? cli_finish(c->name, true)
+			   : code;
+	}
 	if (c)
 		return ctl_main(c, argc - words + 1, argv + words - 1);
-	if (command_is_group(argv[0]))
-		return in_group(argv[0], argv[1]);
-	return unknown(argv[0]);
+	if (!command_is_group(argv[0]))
+		return unknown(argv[0]);
+	if (argc > 1 && *argv[1] == '-' && !is_help(argv[1]))
+		return run_later(argc - 1, argv + 1, argv[0]);
+	return in_group(argv[0], argv[1]);
 }
 
 /* "deadpeer help fault add" */
@@ -97,12 +105,13 @@ static int help_of(int argc, char **argv)
 	return run(argc + 1, words);
 }
 
-/* "deadpeer --admin ADDR list": what stands before the command goes behind it. */
-static int run_later(int argc, char **argv)
+/* "deadpeer --admin ADDR list", "deadpeer fault --json list": what stands before the command, or
+ * before its second word, goes behind it all. */
+static int run_later(int argc, char **argv, char *group)
 {
-	char *words[WORDS_MAX + 1] = { NULL }, *before[WORDS_MAX], admin[ADMIN_MAX];
+	char *words[WORDS_MAX + 2] = { group }, *before[WORDS_MAX], admin[ADMIN_MAX];
 	const char *first = argv[0];
-	int n = 0, n_before = 0, taken;
+	int n = group != NULL, n_before = 0, taken;
 
 	if (argc > WORDS_MAX)
 		return unknown(first);
@@ -121,13 +130,13 @@ static int run_later(int argc, char **argv)
 		argv += taken;
 	}
 	if (argc < 1)
-		return unknown(first);
-	while (n < argc) {
-		words[n] = argv[n];
-		n++;
-	}
+		return group ? in_group(group, NULL) : unknown(first);
+	for (; argc > 0 && strcmp(*argv, "--") != 0; argc--)
+		words[n++] = *argv++;
 	for (int i = 0; i < n_before; i++)
 		words[n++] = before[i];
+	while (argc-- > 0)
+		words[n++] = *argv++;
 	return run(n, words);
 }
 
@@ -152,16 +161,16 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (ctl_host(argc - 1, argv + 1, &words))
-		return run_later(argc - 1, argv + 1);
+		return run_later(argc - 1, argv + 1, NULL);
 	if (argc > 2 && !strcmp(argv[1], "help"))
 		return help_of(argc - 2, argv + 2);
 	if (is_help(argv[1]) || !strcmp(argv[1], "help")) {
 		print_help(stdout);
-		return EXIT_DONE;
+		return cli_finish("help", true);
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("deadpeer " DEADPEER_VERSION);
-		return EXIT_DONE;
+		return cli_finish("version", true);
 	}
-	return *argv[1] == '-' ? run_later(argc - 1, argv + 1) : run(argc - 1, argv + 1);
+	return *argv[1] == '-' ? run_later(argc - 1, argv + 1, NULL) : run(argc - 1, argv + 1);
 }

@@ -18,7 +18,7 @@ static bool is_blank(const char *text, size_t len)
 	return !len;
 }
 
-json_t *call_body(struct call *c)
+json_t *call_read_body(struct call *c, char *err, size_t size)
 {
 	struct evbuffer *in = evhttp_request_get_input_buffer(c->req);
 	size_t len = evbuffer_get_length(in);
@@ -26,17 +26,27 @@ json_t *call_body(struct call *c)
 	json_error_t error;
 
 	if (is_blank(text, len)) {
-		reply_error(c, 400, "bad request body: EOF");
+		snprintf(err, size, "bad request body: EOF");
 		return NULL;
 	}
 	c->body = json_loadb(text, len, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
-	if (json_is_null(c->body))
-		c->body = json_object();
 	if (!c->body && json_error_code(&error) == json_error_premature_end_of_input)
-		reply_error(c, 400, "bad request body: unexpected EOF");
+		snprintf(err, size, "bad request body: unexpected EOF");
 	else if (!c->body)
-		reply_error(c, 400, "bad request body: %s", error.text);
+		snprintf(err, size, "bad request body: %s", error.text);
 	return c->body;
+}
+
+json_t *call_body(struct call *c)
+{
+	char err[256];
+	json_t *body = call_read_body(c, err, sizeof(err));
+
+	if (!body)
+		reply_error(c, 400, "%s", err);
+	else if (json_is_null(body))
+		body = c->body = json_object();
+	return body;
 }
 
 json_t *json_member(const json_t *o, const char *key)
@@ -46,10 +56,10 @@ json_t *json_member(const json_t *o, const char *key)
 
 	json_object_foreach((json_t *)(uintptr_t)o, name, value)
 	{
-		if (!strcasecmp(name, key))
+		if (!strcasecmp(name, key) && !json_is_null(value))
 			found = value;
 	}
-	return json_is_null(found) ? NULL : found;
+	return found;
 }
 
 const char *json_kind(const json_t *value)

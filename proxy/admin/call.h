@@ -12,18 +12,20 @@ struct call {
 	struct route_params params;
 	char id[21];             /* X-Toxiproxy-Request-Id; "" : none is sent */
 	char who[ADDR_TEXT_MAX]; /* the client's address */
-	json_t *body;            /* of call_body(); freed with the call */
+	json_t *body;            /* of call_read_body(); freed with the call */
 	struct native *native;   /* native.h */
 	bool is_native;          /* its answers are JSON, errors too */
 };
 
 /* --- what was asked --- */
 
-/* The body as JSON, under the rules of Toxiproxy's decoder: the first value of what was sent,
- * `null` for an empty object. NULL: the answer (400) has been given. */
+/* The body as JSON, under the rules of Toxiproxy's decoder: the first value of what was sent.
+ * NULL: err says why not. */
+json_t *call_read_body(struct call *c, char *err, size_t size);
+/* `null` is an empty object; NULL: answered, with 400. */
 json_t *call_body(struct call *c);
 
-/* A member of an object, whatever the case of its key, the last of several; NULL: none, or null. */
+/* A member of an object, whatever the case of its key, the last that is not null; NULL: none. */
 json_t *json_member(const json_t *o, const char *key);
 
 /* "an object", "a number" ... */

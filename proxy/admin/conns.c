@@ -158,6 +158,8 @@ static struct bufferevent *conn_wanted(struct event_base *base, void *arg)
 	if (!conn)
 		return bev;
 	make_room(c);
+	/* evhttp goes on reading while it writes: it would keep all that comes meanwhile. */
+	bufferevent_setwatermark(bev, EV_READ, 0, CONNS_AHEAD);
 	*conn = (struct conn){ .conns = c, .bev = bev, .active_ns = mono_now_ns() };
 	bufferevent_incref(bev); /* until it is adopted */
 	TAILQ_INSERT_TAIL(&c->fresh, conn, next);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #define CONNS_MAX       1024
+#define CONNS_AHEAD     (2 << 20) /* bytes read before they are wanted; more than a request has */
 #define CONNS_REQUEST_S 15
 #define CONNS_IDLE_S    60
 

@@ -95,7 +95,7 @@ bool guard_token_is(const char *authorization, const char *token)
 }
 
 /* One word of printable ASCII; a newline behind it is an editor's. */
-static bool check_token(char *text, const char *where, char *err, size_t size)
+static bool check_token(char *text, const char *file, char *err, size_t size)
 {
 	size_t len = strcspn(text, "\r\n"), whole = strlen(text);
 
@@ -106,8 +106,8 @@ static bool check_token(char *text, const char *where, char *err, size_t size)
 			len = 0;
 	if (len && whole < TOKEN_MAX - 1)
 		return true;
-	snprintf(err, size, "%s: expected a token, one word of printable ASCII, of at most %d",
-	    where, TOKEN_MAX - 2);
+	snprintf(err, size, "%s%s: expected a token, one word of printable ASCII, of at most %d",
+	    file ? "admin_token_file " : TOKEN_ENV, file ? file : "", TOKEN_MAX - 2);
 	return false;
 }
 
@@ -115,19 +115,21 @@ static bool read_file(
     const char *path, char *text, size_t room, bool *is_public, char *err, size_t size)
 {
 	FILE *f = fopen(path, "re");
+	bool ok = f;
 	struct stat st;
-	size_t len;
 
-	if (!f) {
-		snprintf(err, size, "admin_token_file %s: %s", path, strerror(errno));
-		return false;
+	if (f) {
+		if (is_public)
+			*is_public =
+			    !fstat(fileno(f), &st) && S_ISREG(st.st_mode) && st.st_mode & S_IROTH;
+		text[fread(text, 1, room - 1, f)] = '\0';
+		ok = !ferror(f);
 	}
-	if (is_public)
-		*is_public = !fstat(fileno(f), &st) && S_ISREG(st.st_mode) && st.st_mode & S_IROTH;
-	len = fread(text, 1, room - 1, f);
-	fclose(f);
-	text[len] = '\0';
-	return true;
+	if (!ok)
+		snprintf(err, size, "admin_token_file %s: %s", path, strerror(errno));
+	if (f)
+		fclose(f);
+	return ok;
 }
 
 bool guard_read_token(const char *file, char **token, bool *is_public, char *err, size_t size)
@@ -144,7 +146,7 @@ bool guard_read_token(const char *file, char **token, bool *is_public, char *err
 		return false;
 	if (!file)
 		snprintf(text, sizeof(text), "%s", env);
-	if (!check_token(text, file ? "admin_token_file" : TOKEN_ENV, err, size))
+	if (!check_token(text, file, err, size))
 		return false;
 	*token = strdup(text);
 	return *token;

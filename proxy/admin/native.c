@@ -28,7 +28,7 @@ const struct route native_routes[] = {
 	    "what time it is here, on the clock of events and by the wall", .answers = "200 Time" },
 	{ GET, "/v1/openapi.json", native_openapi, "this description", .answers = "200 OpenAPI" },
 	{ GET, "/v1/config", native_config, "all values that hold now",
-	    .query = native_config_query, .answers = "200 Config, 400, 422" },
+	    .query = native_config_query, .answers = "200 Config|text, 400, 422" },
 	{ POST, "/v1/reload", native_reload,
 	    "reads the configuration file again, as SIGHUP does: what is not in it goes",
 	    .answers = "200 Reloaded, 400" },

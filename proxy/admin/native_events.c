@@ -51,7 +51,7 @@ const struct field native_events_query[] = {
 	    .initial = "10000",
 	    .min = 1,
 	    .max = FEED_MAX,
-	    .help = "at most so many, the oldest first" },
+	    .help = "at most so many, the oldest first; a live stream has no end" },
 	{ .key = "follow",
 	    .kind = FIELD_BOOL,
 	    .offset = offsetof(struct events_query, follow),
@@ -238,6 +238,15 @@ static void follow(struct call *c, uint64_t next)
 
 /* --- the handler --- */
 
+/* A reader that comes back with a number that has not been given yet has it from the process before
+ * this one: all is new to it. */
+static uint64_t first_live(const struct feed *f, uint64_t since)
+{
+	if (since == UINT64_MAX)
+		return f->next;
+	return since < f->next ? first_after(f, since) : f->first;
+}
+
 static const char *in_header(const struct call *c, const char *name)
 {
 	return evhttp_find_header(evhttp_request_get_input_headers(c->req), name);
@@ -254,7 +263,6 @@ void native_events(struct call *c)
 {
 	struct events_query q = { .since = UINT64_MAX };
 	const char *last = in_header(c, "Last-Event-ID");
-	const struct feed *f = &c->native->feed;
 	char *end;
 
 	if (!native_query(c, native_events_query, &q))
@@ -265,7 +273,7 @@ void native_events(struct call *c)
 		q.since = q.since == UINT64_MAX ? 0 : q.since;
 		reply_kept(c, &q);
 	} else {
-		follow(c, q.since == UINT64_MAX ? f->next : first_after(f, q.since));
+		follow(c, first_live(&c->native->feed, q.since));
 	}
 }
 

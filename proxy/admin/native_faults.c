@@ -232,7 +232,7 @@ struct fault_spec *native_fault_add(
 		edit_fail(e, EDIT_BAD, "type: missing: GET /v1/fault-types tells what there is");
 		return NULL;
 	}
-	ops = edit_has_room(e, draft->n_faults, "faults") ? find_type(e, type) : NULL;
+	ops = edit_has_room(e, draft->n_faults, "faults (over or not)") ? find_type(e, type) : NULL;
 	f = ops ? add_named(e, draft, name, &ops->type) : NULL;
 	if (!f || !set_values(e, f, o, true) || (at && !native_set_at(e, f, at)))
 		return NULL;

@@ -129,7 +129,7 @@ static struct fault_spec *add_fault(struct edit *e, struct control *c, struct co
 	char name[NAME_MAX_BYTES];
 	struct fault_spec *f;
 
-	if (!edit_has_room(e, draft->n_faults, "faults"))
+	if (!edit_has_room(e, draft->n_faults, "faults (over or not)"))
 		return NULL;
 	snprintf(name, sizeof(name), "%s", stem);
 	for (unsigned n = 2; (f = config_find_fault(draft, name)); n++) {

@@ -5,7 +5,8 @@
  *                               wait_sees() -> met -> answered in the loop's next round
  *     timeline, live ----------/
  *
- * Events are told deep inside of what causes them, so nothing is answered there.
+ * Events are told deep inside of what causes them, so nothing is answered there. To catch up can
+ * take milliseconds: one wait does in each round of the loop, and sees what is live from then on.
  */
 #include "admin/known.h"
 #include "admin/native.h"
@@ -91,6 +92,7 @@ struct wait {
 	struct evhttp_request *req;
 	struct evhttp_connection *evcon;
 	struct wait_query q;
+	bool caught_up;
 	int64_t began_ns, lifted_ns; /* lifted: recovered counts sessions from then on; 0: none */
 	uint64_t seen;
 	struct known known; /* reconnected: who had a session */
@@ -101,7 +103,7 @@ struct wait {
 
 struct waits {
 	struct native *native;
-	struct event *answer, *look;
+	struct event *answer, *look, *catch_up;
 	unsigned count, looking;
 	TAILQ_HEAD(, wait) all;
 };
@@ -167,7 +169,7 @@ static bool is_it(struct wait *w, enum event_id id, const json_t *record)
 
 static bool cares(const struct wait *w, enum event_id id)
 {
-	if (w->event)
+	if (!w->caught_up || w->event)
 		return false;
 	return awaited[w->q.what] == id ||
 	       (w->q.what == FOR_RECONNECTED &&
@@ -361,6 +363,8 @@ static void know_sessions(struct wait *w, struct relay *r)
 
 static bool start(struct wait *w, struct native *n)
 {
+	int64_t left_ns = w->began_ns + w->q.timeout_ns - mono_now_ns();
+
 	w->due = event_new(n->control->relay->base, -1, 0, timeout_due, w);
 	if (!w->due || !known_init(&w->known))
 		return false;
@@ -371,7 +375,39 @@ static bool start(struct wait *w, struct native *n)
 	look_soon(n->waits);
 	if (w->event)
 		event_active(n->waits->answer, EV_TIMEOUT, 0);
-	return wait_until(w, w->q.timeout_ns);
+	return wait_until(w, left_ns > 0 ? left_ns : 0);
+}
+
+static void wait_fail(struct wait *w)
+{
+	struct call c = { .req = w->req, .is_native = true };
+
+	conns_release(w->waits->native->conns, w->evcon);
+	wait_free(w);
+	reply_error(&c, 500, "out of memory");
+}
+
+static void catch_up_soon(struct waits *all)
+{
+	const struct timeval next_round = { 0 };
+
+	event_add(all->catch_up, &next_round);
+}
+
+static void catch_up_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct waits *all = arg;
+	struct wait *w = TAILQ_FIRST(&all->all);
+
+	(void)fd, (void)what;
+	while (w && w->caught_up)
+		w = TAILQ_NEXT(w, in_waits);
+	if (!w)
+		return;
+	w->caught_up = true;
+	if (!start(w, all->native))
+		wait_fail(w);
+	catch_up_soon(all);
 }
 
 static void begin(struct call *c, const struct wait_query *q)
@@ -391,11 +427,7 @@ static void begin(struct call *c, const struct wait_query *q)
 	TAILQ_INSERT_TAIL(&all->all, w, in_waits);
 	all->count++;
 	all->looking += q->what == FOR_RECOVERED;
-	if (start(w, c->native))
-		return;
-	conns_release(c->native->conns, evcon);
-	wait_free(w);
-	reply_error(c, 500, "out of memory");
+	catch_up_soon(all);
 }
 
 /* False: answered. */
@@ -436,7 +468,8 @@ bool native_wait_init(struct native *n)
 	TAILQ_INIT(&all->all);
 	all->answer = event_new(n->control->relay->base, -1, 0, answer_due, all);
 	all->look = event_new(n->control->relay->base, -1, 0, look_due, all);
-	return all->answer && all->look;
+	all->catch_up = event_new(n->control->relay->base, -1, 0, catch_up_due, all);
+	return all->answer && all->look && all->catch_up;
 }
 
 void native_wait_free(struct native *n)
@@ -453,6 +486,8 @@ void native_wait_free(struct native *n)
 		event_free(all->answer);
 	if (all->look)
 		event_free(all->look);
+	if (all->catch_up)
+		event_free(all->catch_up);
 	free(all);
 	n->waits = NULL;
 }

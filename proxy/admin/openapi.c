@@ -244,7 +244,7 @@ static json_t *parameters_json(const struct route *r)
 	return all;
 }
 
-static json_t *content_json(const char *schema, size_t len)
+static json_t *one_content(const char *schema, size_t len)
 {
 	if (!strncmp(schema, "text", len))
 		return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
@@ -253,6 +253,21 @@ static json_t *content_json(const char *schema, size_t len)
 		    "type", "string", "text/event-stream", "schema", "type", "string");
 	return json_pack("{s:{s:{s:o}}}", "application/json", "schema", "$ref",
 	    json_sprintf("#/components/schemas/%.*s", (int)len, schema));
+}
+
+/* "Config|text": either of them. */
+static json_t *content_json(const char *schema, size_t len)
+{
+	const char *other = memchr(schema, '|', len);
+	json_t *all, *more;
+
+	if (!other)
+		return one_content(schema, len);
+	all = one_content(schema, (size_t)(other - schema));
+	more = one_content(other + 1, len - 1 - (size_t)(other - schema));
+	json_object_update(all, more);
+	json_decref(more);
+	return all;
 }
 
 /* "201 Proxy, 400": statuses; those without a schema tell an Error. */
@@ -278,6 +293,17 @@ static json_t *responses_json(const char *text)
 	return all;
 }
 
+/* Who may call at all, and what may be wrong with that: the same everywhere but at probes. */
+static void add_guards(json_t *responses)
+{
+	json_object_set_new(responses, "401",
+	    json_pack("{s:s, s:o}", "description", "the token is missing, or another", "content",
+		content_json("Error", 5)));
+	json_object_set_new(responses, "403",
+	    json_pack("{s:s, s:o}", "description", "Host or Origin is another machine's", "content",
+		content_json("Error", 5)));
+}
+
 static json_t *operation_json(const struct route *r)
 {
 	json_t *o = json_pack("{s:s, s:o, s:o}", "summary", r->summary, "parameters",
@@ -288,6 +314,8 @@ static json_t *operation_json(const struct route *r)
 		    json_pack("{s:o}", "content", content_json(r->body, strlen(r->body))));
 	if (!r->answers)
 		json_object_set_new(o, "tags", json_pack("[s]", "Toxiproxy"));
+	else if (!native_is_probe(r->path))
+		add_guards(json_object_get(o, "responses"));
 	return o;
 }
 

@@ -137,6 +137,14 @@ static void redirect(struct call *c, const char *path)
 	reply_empty(c, 301);
 }
 
+/* HEAD is GET, and evhttp sends no body; Toxiproxy has none. */
+static enum evhttp_cmd_type method_of(const struct call *c)
+{
+	enum evhttp_cmd_type method = evhttp_request_get_command(c->req);
+
+	return c->is_native && method == EVHTTP_REQ_HEAD ? EVHTTP_REQ_GET : method;
+}
+
 static void dispatch(struct admin *a, struct call *c, const char *path)
 {
 	const struct route *route;
@@ -147,7 +155,7 @@ static void dispatch(struct admin *a, struct call *c, const char *path)
 		free(clean);
 		return;
 	}
-	switch (route_find(tables, evhttp_request_get_command(c->req), path, &route, &c->params)) {
+	switch (route_find(tables, method_of(c), path, &route, &c->params)) {
 	case ROUTE_NO_PATH:
 		if (c->is_native)
 			reply_error(c, 404, "no such path: /v1/openapi.json tells all there are");

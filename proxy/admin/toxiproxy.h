@@ -41,8 +41,7 @@ void proxies_delete(struct call *c);
 
 /* --- toxiproxy_toxics.c --- */
 
-/* A new toxic of p from its object, or all those of an array. */
-bool toxic_add(struct edit *e, struct config *draft, const struct proxy_spec *p, const json_t *o);
+/* New toxics of p from an array of objects. */
 bool toxics_add(
     struct edit *e, struct config *draft, const struct proxy_spec *p, const json_t *array);
 

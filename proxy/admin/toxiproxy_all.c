@@ -127,16 +127,16 @@ static void populate_from(struct call *c, const json_t *body)
 
 void populate(struct call *c)
 {
-	const json_t *body = call_body(c);
-	char err[128];
+	char err[256];
+	const json_t *body = call_read_body(c, err, sizeof(err));
 
-	if (!body)
-		return;
-	if (json_is_array(body) || (json_is_object(body) && !json_object_size(body))) {
+	if (json_is_array(body) || json_is_null(body)) {
 		populate_from(c, body);
 		return;
 	}
-	snprintf(err, sizeof(err), "bad request body: expected an array, got %s", json_kind(body));
+	if (body)
+		snprintf(err, sizeof(err), "bad request body: expected an array, got %s",
+		    json_kind(body));
 	reply_failure(c, 400, err);
 }
 

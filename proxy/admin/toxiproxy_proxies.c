@@ -45,7 +45,8 @@ static bool fail_address(
 	if (!colon)
 		return edit_fail(
 		    e, EDIT_LISTEN, "%saddress %.256s: missing port in address", prefix, text);
-	if (strspn(colon + 1, "0123456789") == strlen(colon + 1) && colon[1])
+	if (strspn(colon + 1, "0123456789") == strlen(colon + 1) &&
+	    strtoul(colon + 1, NULL, 10) > 65535)
 		return edit_fail(
 		    e, EDIT_LISTEN, "%saddress %.256s: invalid port", prefix, colon + 1);
 	return edit_fail(e, EDIT_LISTEN, "%saddress %.256s: expected %s", prefix, text, want);

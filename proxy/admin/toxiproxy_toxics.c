@@ -129,7 +129,8 @@ static bool add_from(
 	return true;
 }
 
-bool toxic_add(struct edit *e, struct config *draft, const struct proxy_spec *p, const json_t *o)
+static bool add_one(
+    struct edit *e, struct config *draft, const struct proxy_spec *p, const json_t *o)
 {
 	struct toxic_input in;
 	char err[256];
@@ -142,9 +143,16 @@ bool toxic_add(struct edit *e, struct config *draft, const struct proxy_spec *p,
 bool toxics_add(
     struct edit *e, struct config *draft, const struct proxy_spec *p, const json_t *array)
 {
-	for (size_t i = 0; i < json_array_size(array); i++)
-		if (!toxic_add(e, draft, p, json_array_get(array, i)))
-			return false;
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		size_t len;
+
+		if (add_one(e, draft, p, json_array_get(array, i)))
+			continue;
+		len = strlen(e->message);
+		snprintf(e->message + len, sizeof(e->message) - len,
+		    " at toxic %zu of proxy %.255s", i + 1, p->name);
+		return false;
+	}
 	return true;
 }
 

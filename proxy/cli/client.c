@@ -39,9 +39,12 @@ void answer_free(struct answer *a)
 	a->body = NULL;
 }
 
+/* evhttp leaves dots as they are: alone they would lead elsewhere (RFC 3986, 5.2.4). */
 char *client_encode(const char *text)
 {
-	return evhttp_encode_uri(text);
+	if (!strcmp(text, "."))
+		return strdup("%2E");
+	return strcmp(text, "..") ? evhttp_encode_uri(text) : strdup("%2E%2E");
 }
 
 static void client_free(struct client *c)

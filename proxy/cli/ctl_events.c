@@ -2,6 +2,7 @@
  * deadpeer events: each record as a line. What is kept comes as JSON lines, what is to come as
  * server-sent events ("data: {...}").
  */
+#include "base/units.h"
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include <stdio.h>
@@ -43,10 +44,16 @@ void ctl_print_event(FILE *out, json_t *record)
 	fputc('\n', out);
 }
 
+struct reader {
+	const struct ctl *c;
+	uint64_t left; /* events to tell */
+};
+
 static bool line_came(void *arg, const char *line)
 {
 	static const char data[] = "data: ";
-	const struct ctl *c = arg;
+	struct reader *r = arg;
+	const struct ctl *c = r->c;
 	json_t *record;
 
 	if (!strncmp(line, data, sizeof(data) - 1))
@@ -59,25 +66,30 @@ static bool line_came(void *arg, const char *line)
 	else if (record && !c->quiet)
 		ctl_print_event(stdout, record);
 	json_decref(record);
-	return !ferror(stdout) && !(ctl_flag(c, "follow") && fflush(stdout));
+	return --r->left && !ferror(stdout) && !(ctl_flag(c, "follow") && fflush(stdout));
 }
 
 int run_events(struct ctl *c)
 {
+	const char *limit = ctl_flag(c, "limit");
+	struct reader reader = { c, UINT64_MAX };
 	bool follow = ctl_flag(c, "follow");
 	char *path = ctl_path(c, follow ? "/v1/events?follow=yes" : "/v1/events");
 	const struct request r = { .method = "GET",
 		.path = path,
 		.limit_s = follow ? -1 : 0,
 		.line = line_came,
-		.arg = c };
+		.arg = &reader };
 	struct answer a;
-	int code = path ? ctl_send(c, &r, &a) : EXIT_FAILED;
+	int code;
 
+	if (limit) /* if it is none, the server says so */
+		units_parse_count(limit, &reader.left);
+	code = path ? ctl_send(c, &r, &a) : EXIT_FAILED;
 	if (path)
 		answer_free(&a);
 	free(path);
-	if (follow && code == EXIT_DONE && !ferror(stdout))
+	if (follow && code == EXIT_DONE && reader.left && !ferror(stdout))
 		fprintf(stderr, "%s: the server has ended the stream\n", c->called);
 	return code;
 }

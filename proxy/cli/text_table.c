@@ -1,4 +1,5 @@
 #include "cli/text_table.h"
+#include "base/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +28,10 @@ bool text_table_add(struct text_table *t, const char *const *cells)
 
 size_t text_cells(const char *text)
 {
-	size_t cells = 0;
+	size_t cells = 0, length;
 
-	for (; *text; text++)
-		cells += ((unsigned char)*text & 0xc0) != 0x80;
+	for (; *text; text += length)
+		cells += utf8_cells(text, &length);
 	return cells;
 }
 

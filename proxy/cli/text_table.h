@@ -1,7 +1,7 @@
 /*
  * A table for people: columns as wide as their widest cell, two blanks between them, the last one
  * broken between words at TEXT_TABLE_WIDTH and continued below itself. The head is bold where color
- * is wanted. Cells are UTF-8; a character is one column wide.
+ * is wanted. Cells are UTF-8.
  */
 #pragma once
 #include <stdbool.h>

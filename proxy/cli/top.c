@@ -79,6 +79,12 @@ static void draw(struct top *t)
 
 /* --- asking --- */
 
+static void forget_events(struct top_view *v)
+{
+	while (v->n_events > 0)
+		free(v->events[--v->n_events]);
+}
+
 static bool event_came(void *arg, const char *line)
 {
 	struct top *t = arg;
@@ -88,6 +94,8 @@ static bool event_came(void *arg, const char *line)
 	size_t len;
 	FILE *out = record ? open_memstream(&text, &len) : NULL;
 
+	if (record && !t->seq)
+		forget_events(v);
 	if (out) {
 		ctl_print_event(out, record);
 		fclose(out);
@@ -118,6 +126,8 @@ static void all_came(struct top *t)
 		.tv_usec = t->interval_ns % NS_PER_S / NS_PER_US };
 
 	snprintf(t->error, sizeof(t->error), "%s", t->asked_error);
+	if (*t->error) /* the next one there may be another, which counts from 1 */
+		t->seq = 0;
 	event_add(t->tick, &later);
 	draw(t);
 }
@@ -266,8 +276,7 @@ static void stop(struct top *t)
 		event_free(t->keys);
 	if (t->base)
 		event_base_free(t->base);
-	for (int i = 0; i < t->view.n_events; i++)
-		free(t->view.events[i]);
+	forget_events(&t->view);
 	json_decref(t->proxies_before);
 	json_decref(t->view.proxies);
 	json_decref(t->view.faults);

@@ -8,6 +8,7 @@
  *     events       the rest
  */
 #include "base/units.h"
+#include "base/utf8.h"
 #include "cli/ctl.h"
 #include "cli/text_table.h"
 #include "cli/top.h"
@@ -55,12 +56,12 @@ struct frame {
 /* How many bytes of the text fit into so many cells: no character is cut. */
 static int fit(const char *text, int cells)
 {
-	int n = 0;
+	size_t n = 0, length;
 
-	for (; text[n]; n++)
-		if (((unsigned char)text[n] & 0xc0) != 0x80 && cells-- == 0)
+	for (; text[n]; n += length)
+		if ((cells -= (int)utf8_cells(text + n, &length)) < 0)
 			break;
-	return n;
+	return (int)n;
 }
 
 /* One line, cut where the screen ends. */

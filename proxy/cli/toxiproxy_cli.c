@@ -125,11 +125,11 @@ int toxiproxy_cli_main(int argc, char **argv)
 		argc -= taken, argv += taken;
 	if (argc < 1 || is_one_of(argv[0], helps) || (argc == 1 && is_one_of(argv[0], groups))) {
 		fputs(help, stdout);
-		return EXIT_DONE;
+		return cli_finish("toxiproxy-cli", true);
 	}
 	if (is_one_of(argv[0], versions)) {
 		puts("toxiproxy-cli version " TOXIPROXY_VERSION);
-		return EXIT_DONE;
+		return cli_finish("toxiproxy-cli", true);
 	}
 	c = argc < WORDS_MAX ? find(argc, argv, &taken) : NULL;
 	if (c)

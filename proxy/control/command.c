@@ -158,6 +158,14 @@ static bool faults_possible(struct control *c, const struct config *wanted,
 	return !errors->count;
 }
 
+/* Does it go on as what is wanted? One that is over does not strike again by being wanted still. */
+static bool goes_on(struct control *c, struct fault *f, const struct fault_spec *wanted)
+{
+	if (fault_spec_equal(wanted, f->spec))
+		return !wanted->anew || f->state < FAULT_TAIL;
+	return engine_update(&c->relay->engine, f, wanted, mono_now_ns());
+}
+
 /* Of the faults there are: lifts those that are not wanted, or no longer so; those that can go on
  * with other parameters do. */
 static unsigned lift_unwanted(struct control *c, const struct config *wanted)
@@ -169,8 +177,7 @@ static unsigned lift_unwanted(struct control *c, const struct config *wanted)
 		const struct fault_spec *s = config_find_fault(wanted, f->spec->name);
 
 		next = TAILQ_NEXT(f, in_engine);
-		if (s && (fault_spec_equal(s, f->spec) ||
-			     engine_update(&c->relay->engine, f, s, mono_now_ns())))
+		if (s && goes_on(c, f, s))
 			continue;
 		engine_lift(&c->relay->engine, f, s ? "changed" : "removed", mono_now_ns());
 		n++;
@@ -222,6 +229,7 @@ static unsigned arm_wanted(
 	unsigned n = 0;
 
 	for (size_t i = 0; i < wanted->n_faults; i++) {
+		wanted->faults[i]->anew = false;
 		if (engine_find(&c->relay->engine, wanted->faults[i]->name))
 			continue;
 		if (engine_arm(&c->relay->engine, wanted->faults[i], mono_now_ns()))

@@ -88,7 +88,7 @@ struct fault_spec *draft_add_toxic(struct edit *e, struct config *draft, const s
 	struct fault_spec *f = NULL;
 	char *unique;
 
-	if (!edit_has_room(e, draft->n_faults, "faults"))
+	if (!edit_has_room(e, draft->n_faults, "faults (over or not)"))
 		return NULL;
 	if (want) {
 		edit_fail(e, EDIT_BAD, "name: expected %s", want);
@@ -102,8 +102,10 @@ struct fault_spec *draft_add_toxic(struct edit *e, struct config *draft, const s
 	if (unique)
 		f = config_add_fault(draft, unique, type);
 	free(unique);
-	if (f && (f->toxic = strdup(name)) && add_name(&f->proxies, p->name))
+	if (f && (f->toxic = strdup(name)) && add_name(&f->proxies, p->name)) {
+		f->anew = true;
 		return f;
+	}
 	edit_fail(e, EDIT_NO_MEMORY, "out of memory");
 	return NULL;
 }

@@ -29,8 +29,9 @@ bool edit_fail(struct edit *e, enum edit_kind kind, const char *fmt, ...)
 bool edit_has_room(struct edit *e, size_t count, const char *what)
 {
 	return count < EDIT_MAX ||
-	       edit_fail(e, EDIT_BAD, "there are %zu %s already: the API makes at most %d", count,
-		   what, EDIT_MAX);
+	       edit_fail(e, EDIT_BAD,
+		   "there are %zu %s already, the most that the API makes: remove some first",
+		   count, what);
 }
 
 static bool fail_listen(struct edit *e, int error, const struct addr *listen)

@@ -85,6 +85,7 @@ struct fault_spec {
 	int64_t after_idle_ns;      /* 0: not used */
 	struct cidr clients;        /* family 0: everybody */
 	uint64_t nth, first, every; /* 0: not used */
+	bool anew; /* armed again where an equal one is over; until it has been applied */
 	union {
 		max_align_t align;
 		unsigned char bytes[FAULT_PARAMS_BYTES];

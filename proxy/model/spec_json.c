@@ -49,8 +49,9 @@ static const struct classic {
 	{ "noop", { { NULL } } },
 };
 
-/* A row of a table, the struct it describes, and the unit of its numbers. */
+/* A row of a table, the struct it describes, what the API calls it, and the unit of its numbers. */
 struct place {
+	const char *name;
 	const struct field *field; /* NULL: there is none of that name */
 	void *base;
 	struct unit unit;
@@ -71,7 +72,7 @@ bool spec_json_is_classic(const struct fault_type *type)
 
 static struct place place_of(const struct field *field, void *base, const struct unit *unit)
 {
-	struct place p = { .field = field, .base = base };
+	struct place p = { .name = field ? field->key : NULL, .field = field, .base = base };
 
 	if (unit)
 		p.unit = *unit;
@@ -101,8 +102,13 @@ static struct place find_place(struct fault_spec *f, const char *name)
 	const struct field *row;
 
 	for (const struct attribute *a = c ? c->attributes : NULL; a && a->name; a++)
-		if (!strcasecmp(a->name, name))
-			return place_of(field_find(f->type->params, a->key), &f->params, a->unit);
+		if (!strcasecmp(a->name, name)) {
+			struct place p =
+			    place_of(field_find(f->type->params, a->key), &f->params, a->unit);
+
+			p.name = a->name;
+			return p;
+		}
 	row = find_row(f->type->params, name);
 	if (row)
 		return place_of(row, &f->params, NULL);
@@ -191,7 +197,7 @@ static bool set_one(
 	if (p.unit.suffix && (!given || *given == '-'))
 		want = want_number(&p, want);
 	char *got = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
-	snprintf(err, size, "attribute %s: expected %s%s, got %.64s", p.field->key,
+	snprintf(err, size, "attribute %s: expected %s%s, got %.64s", p.name,
 	    want ? want : "a text",
 	    p.unit.suffix && json_is_real(value) ? " (no \".\", no \"e\")" : "", got ? got : "?");
 	free(got);

@@ -2,11 +2,18 @@
 import json
 import os
 import subprocess
+import unicodedata
 from dataclasses import dataclass
 
 from api import BINARY
 
 EXIT_DONE, EXIT_NO, EXIT_USAGE, EXIT_NOBODY = range(4)
+
+
+def cells(text):
+    """How many a terminal takes for it."""
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+               for c in text)
 
 
 @dataclass

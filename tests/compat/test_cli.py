@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from api import BINARY, Deadpeer, dial, echoes, wait_until
-from command import EXIT_NOBODY, EXIT_NO, EXIT_USAGE, Cli
+from command import EXIT_NOBODY, EXIT_NO, EXIT_USAGE, Cli, cells
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ def test_a_proxy_from_its_creation_to_its_end(cli):
     assert cli("delete", "p").out == "proxy p is deleted\n"
     empty = cli.run("list")
     assert (empty.code, empty.out) == (0, "") and "there are no proxies" in empty.err
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", "-x"])
+def test_names_of_dots_and_dashes(cli, name):
+    cli("create", "-l", "127.0.0.1:0", "-u", "builtin:echo", "--", name)
+    assert cli("show", "-q", "--", name).out == f"{name}\n"
+    cli("disable", "--", name)
+    cli("delete", "--", name)
+    assert cli("list", "-q").out == ""
 
 
 def test_create_takes_keys_and_faults(cli):
@@ -239,6 +248,16 @@ def test_events_to_come(cli, deadpeer):
     assert "ended the stream" in follower.stderr.read()
 
 
+def test_so_many_events_to_come(cli):
+    create(cli)
+    follower = cli.start("events", "-f", "-n", "3", "--json")
+    wait_until(lambda: cli("fault", "add", "p", "noop") and follower.poll() is not None,
+               what="its end")
+    assert (follower.returncode, follower.stderr.read()) == (0, "")
+    assert len(follower.stdout.readlines()) == 3
+    assert "a whole number" in cli.refused("events", "-f", "-n", "0")
+
+
 def test_a_reader_that_leaves_ends_events(cli):
     create(cli)
     follower = cli.start("events", "-f")
@@ -323,6 +342,12 @@ def test_flags_stand_before_and_behind(deadpeer):
     for words in (["-l", "127.0.0.1:0", "p", "-u", "builtin:echo"],):
         assert "proxy p listens" in cli("--admin", admin, "create", *words).out
     assert "hang-1" in cli("fault", "add", "--admin", admin, "p", "hang", "delay=1h").out
+    for words in (["fault", "--json", "list", "--admin", admin],
+                  ["fault", "--admin", admin, "--json", "list", "--", "p"],
+                  ["--admin", admin, "--json", "fault", "list", "--", "p"]):
+        assert [f["name"] for f in cli(*words).json["faults"]] == ["hang-1"]
+    said = cli.run("fault", "--json")
+    assert said.code == EXIT_USAGE and "usage: deadpeer fault WORD" in said.err
     assert Cli(TOXIPROXY_URL=f"http://{admin}/")("list", "-q").out == "p\n"
 
 
@@ -523,7 +548,9 @@ def test_examples_are_right_usage():
 
 def test_a_full_disk_is_an_error(cli):
     create(cli)
-    for words in (["list"], ["list", "--json"], ["events"], ["version"], ["list", "-q"]):
+    for words in (["list"], ["list", "--json"], ["events"], ["version"], ["list", "-q"], ["help"],
+                  ["--version"], ["fault", "--help"], ["list", "--help"], ["serve", "--help"],
+                  ["toxiproxy-cli", "--version"], ["toxiproxy-cli", "help"]):
         with open("/dev/full", "w", encoding="ascii") as full:
             said = cli.run(*words, stdout=full)
         assert said.code == EXIT_NO and "No space left" in said.err, (words, said)
@@ -549,11 +576,12 @@ def on_terminal(cli, *words, **env):
 
 
 def test_columns_stand_below_each_other(cli, api):
-    """By characters, not by bytes: Toxiproxy's names may be anything."""
-    for name in ("plain", "ein Köder für Ä", "a/b"):
+    """By cells, not by bytes: Toxiproxy's names may be anything."""
+    for name in ("plain", "ein Köder für Ä", "a/b", "データベース", "수", "💀", "e\u0301"):
         api.proxy(name)
     lines = cli("list").lines
-    assert len({line.index("127.0.0.1:") for line in lines[1:]} | {lines[0].index("LISTEN")}) == 1
+    assert {cells(line.split("127.0.0.1:")[0]) for line in lines[1:]} == \
+        {lines[0].index("LISTEN")}
 
 
 def test_color_only_on_a_terminal(cli):

@@ -8,12 +8,11 @@ import struct
 import subprocess
 import termios
 import threading
-import unicodedata
 
 import pytest
 
 from api import BINARY, dial, echoes, wait_until
-from command import EXIT_NOBODY, EXIT_USAGE, Cli
+from command import EXIT_NOBODY, EXIT_USAGE, Cli, cells
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 
@@ -141,17 +140,18 @@ def test_every_way_to_end_it(top, how):
 
 
 @pytest.mark.parametrize("rows, columns", [(24, 80), (10, 40), (3, 20), (1, 5), (60, 200)])
-def test_no_line_is_too_long_and_none_too_many(cli, rows, columns):
+def test_no_line_is_too_long_and_none_too_many(cli, api, rows, columns):
     for i in range(12):
         cli("create", f"a-rather-long-name-{i}", "-l", "127.0.0.1:0", "-u", "builtin:echo", "-q")
         cli("fault", "add", f"a-rather-long-name-{i}", "noop", "-q")
+    api.proxy("データ" * 20)
     t = Terminal(cli, "top", "--interval", "100ms", rows=rows, columns=columns)
     wait_until(lambda: t.frames() > 2)
     assert 1 <= len(t.screen) <= rows
     for line in t.screen:
-        assert sum(unicodedata.combining(c) == 0 for c in line) <= columns, line
+        assert cells(line) <= columns, line
     if rows == 24:
-        t.shows(r"^\.\.\. 5 more")
+        t.shows(r"^\.\.\. 6 more")
     t.resize(50, 150)
     t.shows(r"^a-rather-long-name-11 ")
     t.press("q")
@@ -183,9 +183,14 @@ def test_a_server_that_goes_away(deadpeer, top):
     deadpeer.stop()
     top.shows(r"^cannot reach 127\.0\.0\.1:\d+: Connection refused")
     top.shows(r"^redis ")
+    top.shows(r"^ *\d+  [\d:.]+  proxy\.up +proxy=redis")
+    address = deadpeer.api.address
+    deadpeer.arguments[deadpeer.arguments.index("--admin") + 1] = address
+    deadpeer.start()  # which counts its events from 1 again
+    wait_until(lambda: "proxy=redis" not in (shown := "\n".join(top.screen)) and
+               "deadpeer.ready" in shown, what="its events, and none of the other one's")
     top.press("q")
     assert top.end() == 0
-    deadpeer.start()
 
 
 def test_ctrl_z_does_not_leave_a_screen_behind(top):

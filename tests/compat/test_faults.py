@@ -72,7 +72,9 @@ def test_attributes_are_milliseconds_or_text(api):
      '(no ".", no "e"), got 1000.0'),
     ("latency", {"latency": 5.0}, "attribute latency: expected a whole number of milliseconds, "
      '0 or more (no ".", no "e"), got 5.0'),
-    ("slicer", {"delay": 5.0}, "expected a whole number of microseconds, 0 or more (no"),
+    ("slicer", {"delay": 5.0}, "attribute delay: expected a whole number of microseconds, 0 or "
+     "more (no"),
+    ("slow_close", {"DELAY": -1}, "attribute delay: expected a whole number of milliseconds"),
     ("limit_data", {"bytes": "x"}, "attribute bytes: expected a whole number of bytes, 0 or more, "),
 ])
 def test_bad_attributes(api, type_, attributes, said):

@@ -36,6 +36,8 @@ SHOWN = {
     "`/reset` that fails": ["test_a_reset_that_fails_changes_nothing"],
     "a client's FIN": ["test_half_close_is_carried"],
     "RST of one end": ["test_a_reset_is_carried"],
+    "where the upstream refuses": ["test_an_upstream_that_is_not_there"],
+    "requests of any size": ["test_limits"],
     "what is queued": ["test_two_latencies_add_up"],
     "an update, or another": ["test_an_update_keeps_what_waits_and_its_time",
                               "test_an_update_of_another_toxic_changes_nothing"],

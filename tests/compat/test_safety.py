@@ -72,6 +72,10 @@ def test_beyond_loopback_it_wants_a_token(tmp_path, address):
 
 def test_a_token_that_is_none(tmp_path):
     assert "No such file" in refused(tmp_path, "--admin-token-file", str(tmp_path / "nothing"))
+    (tmp_path / "empty").touch()
+    for wrong, why in [("empty", "expected a token, one word"), (".", "Is a directory")]:
+        path = str(tmp_path / wrong)
+        assert f"admin_token_file {path}: {why}" in refused(tmp_path, "--admin-token-file", path)
     assert "expected a token" in refused(tmp_path, env={"DEADPEER_ADMIN_TOKEN": "two words"})
     assert "at most 1022" in refused(tmp_path, env={"DEADPEER_ADMIN_TOKEN": "x" * 1023})
 
@@ -313,6 +317,19 @@ def test_answers_that_nobody_reads(deadpeer):
             pass
     assert api.get("/version").status == 200
     assert deadpeer.resident_kib() < 200 << 10
+
+
+@pytest.mark.parametrize("first", ["GET /v1/openapi.json", "GET /v1/events?follow=1"])
+def test_questions_of_who_reads_no_answers(deadpeer, first):
+    """What a client sends ahead is left in its socket: the relay does not keep it all."""
+    s = dial(deadpeer.api.address)
+    s.settimeout(0.5)
+    request = f"{first} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    ahead = request * 1000
+    with pytest.raises((TimeoutError, ConnectionError)):
+        for _ in range((64 << 20) // len(ahead)):
+            s.sendall(ahead)
+    assert deadpeer.api.get("/version").status == 200
 
 
 # --- change after change ---

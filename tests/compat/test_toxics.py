@@ -207,6 +207,17 @@ def test_a_reset_is_carried(api, upstream, toxics):
         client.recv(1)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "no-such-name.invalid:{}"])
+def test_an_upstream_that_is_not_there(api, address):
+    """Toxiproxy tells it as FIN."""
+    with socket.socket() as nobody:  # bound, so that nobody else listens there
+        nobody.bind(("127.0.0.1", 0))
+        upstream = address.format(nobody.getsockname()[1])
+        client = dial(api.proxy(upstream=upstream)["listen"])
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
 @pytest.mark.parametrize("type_, key", [("latency", "latency"), ("timeout", "timeout"),
                                         ("slow_close", "delay"), ("reset_peer", "timeout")])
 def test_int_max_is_never(api, upstream, type_, key):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from api import BINARY, Deadpeer, dial, echoes, wait_until
+from api import BINARY, Api, Deadpeer, dial, echoes, wait_until
 from v1 import V1
 
 
@@ -36,8 +36,9 @@ def test_health_needs_no_token(tmp_path):
     (tmp_path / "token").write_text("secret\n")
     d = Deadpeer(tmp_path, "--admin-token-file", f"{tmp_path}/token").start()
     assert d.api.get("/healthz").status == 200
-    assert d.api.get("/v1/proxies").status == 401
-    assert d.api.get("/v1/proxies", Authorization="Bearer secret").status == 200
+    holder = V1(Api(d.api.address, Authorization="Bearer secret"))
+    assert holder.get("/proxies") == {"proxies": []} and holder.document()
+    assert "Bearer TOKEN" in V1(d.api).get("/proxies", 401)
     assert d.stop() == 0
 
 
@@ -45,6 +46,21 @@ def test_what_is_not_there_is_json(v1):
     assert "openapi" in v1.call("GET", "/nothing", status=404)
     assert "openapi" in v1.call("DELETE", "/version", status=405)
     assert "?x:" in v1.get("/sessions", 400, x="1")
+
+
+def test_head_is_get_without_a_body(v1, api):
+    """As `wget --spider` and monitors ask for health."""
+    connection = api.connection()
+    for path in ["/healthz", "/readyz", "/metrics", "/v1/proxies", "/v1/faults/x",
+                 "/v1/wait?for=opened&timeout=0", "/v1/events"]:
+        of_get = api.get(path)
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert answer.read() == b""
+        assert (answer.status, answer.headers["content-type"]) == \
+            (of_get.status, of_get.headers["content-type"]), path
+    connection.request("HEAD", "/v1/heal")
+    assert connection.getresponse().status == 405
 
 
 def test_browsers_may_read_and_not_write(v1):
@@ -142,7 +158,8 @@ def test_what_would_take_too_long_is_refused(v1, api):
     assert len(v1.get("/proxies")["proxies"]) == 1 and v1.get("/faults") == {"faults": []}
     many["faults"] = [{"type": "hang", "toxicity": 0.5}] * 2000
     call("POST", "/v1/proxies", many, 201)
-    assert "2000 faults" in call("POST", "/v1/faults", {"type": "hang", "proxy": "p"}, 400)
+    said = call("POST", "/v1/faults", {"type": "hang", "proxy": "p"}, 400)
+    assert "2000 faults (over or not)" in said and "remove some first" in said
     assert "2000 faults" in call("POST", "/proxies/p/toxics", {"type": "noop"}, 400)
     assert len(v1.get("/faults")["faults"]) == 2000
     call("POST", "/v1/heal", {}, 200)

@@ -89,7 +89,9 @@ def test_live(v1, api):
     since = Stream(api, "follow=yes&since=0")
     kept = v1.events()
     assert [since.next() for _ in kept] == kept
-    for s in (stream, by_header, since):
+    anew = Stream(api, "", Accept="text/event-stream", Last_Event_ID=str(kept[-1]["seq"] + 1))
+    assert [anew.next() for _ in kept] == kept, "an id from before a restart"
+    for s in (stream, by_header, since, anew):
         s.close()
 
 

@@ -52,6 +52,15 @@ def test_every_operation_is_there(v1, api):
         openapi.check_answer(document, method, re.sub(r"\{\w+\}", "x", path), answer)
 
 
+@pytest.mark.parametrize("path, kind", [
+    ("/v1/config", "application/json"), ("/v1/config?format=ini", "text/plain"),
+    ("/v1/events", "application/x-ndjson"), ("/metrics", "text/plain")])
+def test_every_form_of_an_answer_is_described(v1, api, path, kind):
+    answer = api.get(path)
+    assert answer.headers["content-type"].split(";")[0] == kind
+    openapi.check_answer(v1.get("/openapi.json"), "GET", path, answer)
+
+
 def test_what_is_not_described_is_not_there(v1, api):
     """Every other method at every path is refused."""
     document = v1.get("/openapi.json")

@@ -175,6 +175,25 @@ def test_many_wait_and_the_rest_goes_on(v1, deadpeer):
     wait_until(lambda: deadpeer.open_files() <= files)
 
 
+def test_many_who_ask_for_the_past_hold_up_nobody(v1, deadpeer):
+    """Each has to go through all the events that are kept."""
+    listen = v1.proxy()["listen"]
+    for _ in range(3500):
+        dial(listen).close()
+    waiters = []
+    for query in ["for=reconnected", "for=closed&since=0&count=9999"] * 200:
+        waiters.append(dial(deadpeer.api.address))
+        waiters[-1].sendall(f"GET /v1/wait?{query}&timeout=1ms HTTP/1.1\r\nHost: localhost\r\n"
+                            "\r\n".encode())
+    for _ in range(3):
+        began = time.monotonic()
+        v1.get("/proxies")
+        assert time.monotonic() - began < 1
+    for s in waiters:
+        assert s.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 408")
+        s.close()
+
+
 def test_stop_ends_waits(v1, deadpeer):
     s = dial(deadpeer.api.address)
     s.sendall(b"GET /v1/wait?for=opened&timeout=50s HTTP/1.1\r\nHost: localhost\r\n\r\n")
