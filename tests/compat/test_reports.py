@@ -258,6 +258,20 @@ def test_tables_fit_the_terminal(name, columns):
             assert len(line) <= columns, line
 
 
+@pytest.mark.parametrize("name", ["good", "storm", "vacuous"])
+def test_tables_cut_nothing(name):
+    """What a column has no room for goes on below: the measured time is what one came for."""
+    text = render(name, "text", 100)
+    said = " ".join(text.split())
+    assert "..." not in re.split("\nReconnects|\nReplay: ", text)[0]
+    for e in verdict(name)["expectations"]:
+        if e["result"] != "pass":
+            assert said.count(" ".join(e["message"].split())) == 1, e
+    words = {word for e in verdict(name)["expectations"]
+             for word in f"{e['expected']} {e['actual']} {e['margin'] or ''}".split()}
+    assert words <= set(said.split())
+
+
 def test_color_is_only_there_if_asked_for():
     plain, colored = render("storm", "text", 100), render("storm", "text", 100, "color")
     assert "\x1b" not in plain and re.sub("\x1b\\[\\d*m", "", colored) == plain
