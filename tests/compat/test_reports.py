@@ -398,6 +398,11 @@ LOOK = """(() => {
   return wrong;
 })()"""
 
+# Tables that one has to push to and fro to read.
+CUT = """[...document.querySelectorAll('.scroll')].filter(s => s.clientWidth)
+  .filter(s => s.scrollWidth > s.clientWidth)
+  .map(s => s.closest('section').id + ' is ' + s.scrollWidth + ' wide in ' + s.clientWidth)"""
+
 
 @needs_browser
 @pytest.mark.timeout(200)
@@ -405,12 +410,13 @@ LOOK = """(() => {
 def test_the_page_in_a_browser(name, pages):
     backgrounds = set()
     with browser.Browser() as b:
-        for width, dark in ((1200, False), (1200, True), (400, False), (400, True)):
+        for width, dark in ((1200, False), (1100, True), (800, False), (400, False), (400, True)):
             page = b.open(pages / f"{name}.html", width, dark)
             assert page.complaints == [] and page.requests == []
             assert page.evaluate("document.scripts.length") == 0
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(LOOK) == [], (width, dark)
+            assert page.evaluate(CUT) == [], (width, dark)
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
             folder = os.environ.get("REPORT_PICTURES")
             if folder:
