@@ -51,6 +51,8 @@ static void tell_address(struct driver *run, const char *name, const struct addr
 
 	addr_format(text, sizeof(text), a);
 	set_variable(run, name, "", text);
+	if (!run->command_words && !run->o.quiet) /* somebody else has to go there */
+		driver_say(run, "%s listening on %s", name, text);
 	snprintf(host, sizeof(host), "%s", text);
 	if (a->kind == ADDR_UNIX) {
 		set_variable(run, name, "_HOST", host + strlen("unix:"));

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -134,6 +135,27 @@ def await_line(process, text):
         if text in line:
             return
     raise AssertionError(f"no {text!r}: {process.stderr.read()}")
+
+
+def test_who_brings_no_command_is_told_where_the_proxies_are(scenario):
+    """Port 0 is any: nobody could go there otherwise. With a command its environment says it."""
+    path = scenario.write(ECHO + "[at 0s]\narm = power_loss proxy=p duration=100ms\n"
+                          "[expect]\nno_loss = yes\n",
+                          head="[scenario s]\nstart = traffic\nsettle = 10ms\n")
+    driver = scenario.start(path)
+    told = driver.stderr.readline()
+    port = re.fullmatch(r"deadpeer run: p listening on 127\.0\.0\.1:(\d+)\n", told)
+    assert port, told
+    with socket.create_connection(("127.0.0.1", int(port[1]))) as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+        _, err = driver.communicate(timeout=20)
+    assert driver.returncode == PASS and "step 1: pass" in err, err
+    silent = scenario.write("start_within = 50ms\n" + ECHO + "[at 0s]\npause = 1ms\n"
+                            "[expect]\nno_loss = yes\n", "silent.ini",
+                            head="[scenario s]\nstart = traffic\nsettle = 10ms\n")
+    assert "listening" not in scenario.run(silent, "--quiet").err
+    assert "listening" not in scenario.run(silent, command=["true"]).err
 
 
 # --- what it exits with ---
