@@ -690,8 +690,8 @@ def test_nothing_is_played_when_it_is_judged_again(scenario, words):
 POOL = """
 import os, random, socket, sys, threading, time
 n, kind = int(sys.argv[1]), sys.argv[2]
-WAITS = {"constant": lambda k: 0.3, "exponential": lambda k: min(0.1 * 2 ** k, 1.6),
-         "jitter": lambda k: random.uniform(0, min(0.1 * 2 ** k, 1.6))}
+WAITS = {"constant": lambda k, draw: 0.3, "exponential": lambda k, draw: min(0.1 * 2 ** k, 1.6),
+         "jitter": lambda k, draw: draw.uniform(0, min(0.1 * 2 ** k, 1.6))}
 def connect():
     s = socket.create_connection((os.environ["DEADPEER_P_HOST"], int(os.environ["DEADPEER_P_PORT"])))
     hello(s)
@@ -701,8 +701,8 @@ def hello(s):
     s.sendall(b"hello")
     if not s.recv(5):
         raise OSError
-def one():
-    s = connect()
+def one(seed):
+    s, draw = connect(), random.Random(seed)
     while True:
         try:
             hello(s)
@@ -710,16 +710,21 @@ def one():
         except OSError:
             s.close()
             for k in range(1000):
-                time.sleep(WAITS[kind](k))
+                time.sleep(WAITS[kind](k, draw))
                 try:
                     s = connect()
                     break
                 except OSError:
                     pass
-for _ in range(n):
-    threading.Thread(target=one, daemon=True).start()
+for i in range(n):
+    threading.Thread(target=one, args=[i], daemon=True).start()
 time.sleep(60)
 """
+
+
+def when_there_are(n):
+    """A step that begins when so many connections have carried bytes."""
+    return f"[after traffic]\ncount = {n}\n"
 
 
 def pool(n, kind):
@@ -732,9 +737,9 @@ def pool(n, kind):
     ("exponential", "backoff = exponential\nmax_attempts = 12\n"),
     ("jitter", "backoff = exponential\njitter_at_least = 10%\nmax_attempts = 25\n")])
 def test_connections_of_one_process_are_judged_each(scenario, kind, expect):
-    path = scenario.write(ECHO + "[at 1s]\narm = process_crash proxy=p restart_after=4s\n"
+    path = scenario.write(ECHO + when_there_are(8) + "arm = process_crash proxy=p restart_after=4s\n"
                           "[expect]\nfull_recovery_within = 5s\n" + expect,
-                          head="[scenario s]\nstart = traffic\nsettle = 10s\n")
+                          head="[scenario s]\nsettle = 10s\n")
     said = scenario.run(path, command=pool(8, kind))
     deaths = verdict_of(scenario)["deaths"]
     assert len(deaths) == 8 and all(d["reconnect"] for d in deaths)
@@ -743,19 +748,19 @@ def test_connections_of_one_process_are_judged_each(scenario, kind, expect):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="with CAP_NET_RAW they are heard")
 def test_refused_attempts_that_nobody_hears_are_no_pass(scenario):
-    path = scenario.write(ECHO + "[at 1s]\narm = process_crash proxy=p restart_after=2s\n"
+    path = scenario.write(ECHO + when_there_are(1) + "arm = process_crash proxy=p restart_after=2s\n"
                           "[expect]\nmax_attempts = 25\nmax_storm = 100\nbackoff = constant\n",
-                          head="[scenario s]\nstart = traffic\nsettle = 6s\n")
+                          head="[scenario s]\nsettle = 6s\n")
     said = scenario.run(path, command=pool(1, "constant"))
     results = [e["result"] for e in verdict_of(scenario)["expectations"]]
     assert said.code == FAIL and results == ["error"] * 3, said
 
 
 def test_who_lives_through_a_partition_is_seen_to_recover(scenario):
-    path = scenario.write(ECHO + "[at 1s]\narm = partition proxy=p duration=1s\n"
+    path = scenario.write(ECHO + when_there_are(3) + "arm = partition proxy=p duration=1s\n"
                           "[expect]\nrecover_within = 8s\nfull_recovery_within = 8s\n"
                           "no_loss = yes\n",
-                          head="[scenario s]\nstart = traffic\nsettle = 10s\n")
+                          head="[scenario s]\nsettle = 10s\n")
     said = scenario.run(path, command=pool(3, "constant"))
     assert said.code == PASS, said
     verdict = verdict_of(scenario)
@@ -764,7 +769,8 @@ def test_who_lives_through_a_partition_is_seen_to_recover(scenario):
 
 
 SEEDED = """
-[at 0.5s]
+[after traffic]
+count = 16
 name = some
 arm = partition proxy=p toxicity=50% duration=100ms name=half
 pause = 100ms..900ms
@@ -791,8 +797,8 @@ def test_the_same_seed_does_the_same_to_the_same(scenario):
 
     def strikes(seed):
         scenario.run(path, "--seed", str(seed), command=[sys.executable, "-c", HOLD])
-        return [(e["fault"], e["session"], e["at_ns"] / 1e9)
-                for e in scenario.events("session.struck")]
+        struck = scenario.events("session.struck")
+        return [(e["fault"], e["session"], (e["at_ns"] - struck[0]["at_ns"]) / 1e9) for e in struck]
 
     first, again, other = strikes(11), strikes(11), strikes(12)
     assert {s[0] for s in first} == {"half", "some"}
