@@ -158,6 +158,16 @@ def test_who_brings_no_command_is_told_where_the_proxies_are(scenario):
     assert "listening" not in scenario.run(silent, command=["true"]).err
 
 
+@pytest.mark.parametrize("when", ["[after traffic]", "[at 1s]"])
+def test_a_command_that_ends_at_once_is_not_waited_for(scenario, when):
+    """A misspelt one, say: nothing was struck, and nothing will be."""
+    path = scenario.write(ECHO + when + "\narm = power_loss proxy=p duration=1s\n"
+                          "[expect]\nnever_detect = yes\nrecover_within = 1s\n",
+                          head="[scenario s]\nsettle = 1h\n")
+    said = scenario.run(path, command=["false"])
+    assert said.code == VACUOUS and "the command has ended" in said.out, said
+
+
 # --- what it exits with ---
 
 def test_who_gives_up_in_time_passes(scenario):

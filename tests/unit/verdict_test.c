@@ -513,6 +513,8 @@ END_TEST
 
 /* ---- settled ---- */
 
+#define SKIPPED "2 step.ended step=cut iteration=1 result=skipped\n"
+
 static const struct {
 	const char *expect, *script;
 	bool settled;
@@ -521,6 +523,16 @@ static const struct {
 	{ "detect_within = 9s", KNEW("5"), true },
 	{ "detect_within = 9s", OPENED, false },
 	{ "detect_within = 9s", OPENED "1 step.ended step=cut iteration=1 result=pass\n", false },
+	/* nothing was struck, and nothing can be any more */
+	{ "detect_within = 9s", OPENED SKIPPED, true },
+	{ "never_detect = yes", OPENED SKIPPED, true },
+	{ "exit_code = 0", OPENED SKIPPED, false },
+	{ "detect_within = 9s\nexit_code = 0", OPENED SKIPPED, false },
+	{ "detect_within = 9s", OPENED RIG_BEGAN RIG_LIFTED, true },
+	{ "detect_within = 9s", OPENED RIG_BEGAN, false },
+	{ "detect_within = 9s", OPENED RIG_BEGAN SKIPPED, false },
+	{ "detect_within = 9s", STRUCK SKIPPED, false },
+	{ "never_detect = yes", KNEW("5") RIG_LIFTED, false },
 	{ "reconnect_within = 9s", KNEW("5") RIG_LIFTED, false },
 	{ "reconnect_within = 9s", KNEW("5") RIG_LIFTED BACK("12"), true },
 	{ "recover_within = 9s", KNEW("5"), false },
