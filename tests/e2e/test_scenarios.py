@@ -3,6 +3,7 @@ that has to pass it."""
 import concurrent.futures
 import glob
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -158,3 +159,5 @@ def test_readme():
     rows = [line.split("]")[0].split("[")[1] for line in read(README).splitlines()
             if line.startswith("| [") and "config/scenarios/" in line]
     assert sorted(rows) == NAMES
+    told = re.search(r"An ordinary user can play all but.*?\n\n", read(README), re.S)[0]
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(NEEDS)
