@@ -521,6 +521,15 @@ def test_examples_are_right_usage():
         assert done.returncode == EXIT_NOBODY, (example, done)
 
 
+@pytest.mark.parametrize("words", ["predict", "predict --schedule --death reboot", "doctor",
+                                   "fault types", "fault types reboot", "--help", "run --help"])
+def test_no_line_ends_in_blanks(words):
+    """They break at the window's edge, and are copied into tickets."""
+    said = Cli().run(*words.split())
+    assert said.code in (0, 1) and said.out
+    assert [line for line in said.out.splitlines() if line != line.rstrip()] == []
+
+
 def test_a_full_disk_is_an_error(cli):
     create(cli)
     for words in (["list"], ["list", "--json"], ["events"], ["version"], ["list", "-q"]):
