@@ -560,15 +560,18 @@ def test_a_running_relay_that_is_another_one_now_is_told(scenario, two, tmp_path
     path = scenario.write("[at 0]\narm = latency proxy=a latency=1ms\npause = 50s\n"
                           "[expect]\nno_loss = yes\n")
     driver = scenario.start(path, *admins(two), "--admin", f"unix:{folder}/admin")
-    two[0].wait_event("fault.active")
-    third.process.kill()
-    third.process.wait()
-    third.start()
-    out, err = driver.communicate(timeout=20)
+    try:
+        two[0].wait_event("fault.active")
+        third.process.kill()
+        third.process.wait()
+        third.start()
+        out, err = driver.communicate(timeout=20)
+    finally:
+        driver.kill()
+        assert third.stop() == 0
     assert driver.returncode == NOT_INJECTED, (out, err)
     assert f"unix:{folder}/admin was started anew during the run" in err, err
     assert "a relay was lost" in out, out
-    assert third.stop() == 0
 
 
 def test_how_the_clocks_stand_is_shown(scenario, two):
