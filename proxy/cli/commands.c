@@ -141,6 +141,7 @@ const struct command commands[] = {
 	    .example = "fault types idle_timeout" },
 
 	{ "list", { "ls", "l", "li" }, "the proxies", .example = "list",
+	    .section = "What runs already, at --admin ADDR or DEADPEER_ADMIN (127.0.0.1:8474):",
 	    GET = "/v1/proxies", .show = show_proxies, .quiet = "name" },
 	{ "show", { NULL }, "one proxy, with its faults", .args = "PROXY", N_ARGS(1, 1),
 	    .takes = { ARG_PROXY }, .example = "show redis", .run = run_show },
@@ -241,6 +242,7 @@ const struct command commands[] = {
 	{ "health", { NULL }, "does every enabled proxy accept?", .example = "health", .run = run_health },
 
 	{ "inspect", { "i", "ins" }, "a proxy's toxics, as toxiproxy-cli tells them",
+	    .section = "The same, in the words of toxiproxy-cli:",
 	    .args = "PROXY", N_ARGS(1, 1), .takes = { ARG_PROXY }, .example = "inspect redis",
 	    GET = "/proxies/{1}", .show = show_toxics, .quiet = "name" },
 	{ "toggle", { "tog" }, "enable a disabled proxy, disable an enabled one", .args = "PROXY",
@@ -316,6 +318,8 @@ const struct command *command_print_list(const char *group)
 	for (const struct command *c = commands; c->name; c++) {
 		const char *name = group ? word_in(c->name, group) : c->name;
 
+		if (c->section && !group)
+			printf("\n%s\n", c->section);
 		if (name)
 			printf("  %-*s %s\n", group ? 8 : 17, name, c->help);
 		if (name && !first)

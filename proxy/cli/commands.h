@@ -39,6 +39,7 @@ struct command {
 	const char *name;                   /* "fault add" */
 	const char *also[COMMAND_NAMES];    /* other names */
 	const char *help;                   /* half a sentence */
+	const char *section;                /* that begins here in the list of all; NULL: none */
 	int (*main)(int argc, char **argv); /* the rest is not set then */
 	const char *args;                   /* "PROXY [KEY=VALUE...]" */
 	const char *more;                   /* whole sentences; NULL: nothing more to say */

@@ -4,11 +4,8 @@
  */
 #include "base/mono.h"
 #include "cli/demo_show.h"
-#include <langinfo.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BOARD_WIDTH 105
@@ -16,28 +13,6 @@
 #define DRAW_EVERY  (100 * NS_PER_MS)
 
 /* --- look --- */
-
-/* A line that is broken in two cannot be drawn over; a terminal that does not know its width is
- * wide. */
-static bool is_wide(int fd)
-{
-	struct winsize size = { 0 };
-
-	return ioctl(fd, TIOCGWINSZ, &size) || !size.ws_col || size.ws_col >= BOARD_WIDTH;
-}
-
-struct look look_of(int fd)
-{
-	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-	bool terminal = isatty(fd) && term && strcmp(term, "dumb");
-
-	setlocale(LC_CTYPE, "");
-	return (struct look){
-		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
-		.color = terminal && (!no_color || !*no_color),
-		.redraw = terminal && is_wide(fd),
-	};
-}
 
 const char *look_mark(const struct look *l, enum verdict v)
 {
@@ -87,6 +62,8 @@ struct board *board_new(struct demo *d)
 		return NULL;
 	b->demo = d;
 	b->look = look_of(STDOUT_FILENO);
+	/* a line that is broken in two cannot be drawn over */
+	b->look.redraw &= look_columns(STDOUT_FILENO, BOARD_WIDTH) >= BOARD_WIDTH;
 	printf("deadpeer demo: %d ways to die x %d peers = %d real connections on %s, as %s\n",
 	    DEMO_ROWS, DEMO_COLUMNS, DEMO_CELLS, d->family == AF_INET6 ? "[::1]" : "127.0.0.1",
 	    geteuid() ? "an ordinary user" : "root");

@@ -1,6 +1,7 @@
 /* The table at the end: for each cell what was seen, what should have been, and the same by
- * default. 109 columns. */
+ * default. 109 columns; in a narrow terminal some of the peers below the others. */
 #include "cli/demo_show.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,21 +15,23 @@ struct table {
 	const struct demo *demo;
 	struct look look;
 	struct defaults defaults;
+	int from, to; /* columns that stand side by side */
 };
 
 /* --- boxes --- */
 
 enum { EDGE_TOP, EDGE_MIDDLE, EDGE_BOTTOM };
 
-static void print_edge(const struct look *l, int which)
+static void print_edge(const struct table *t, int which)
 {
+	const struct look *l = &t->look;
 	static const char *const utf8[][3] = { { "┌", "┬", "┐" }, { "├", "┼", "┤" },
 		{ "└", "┴", "┘" } };
 
-	for (int column = -1; column < DEMO_COLUMNS; column++) {
-		int width = column < 0 ? HEAD_WIDTH + 2 : CELL_WIDTH + 3;
+	for (int column = t->from - 1; column < t->to; column++) {
+		int width = column < t->from ? HEAD_WIDTH + 2 : CELL_WIDTH + 3;
 
-		fputs(l->utf8 ? utf8[which][column >= 0] : "+", stdout);
+		fputs(l->utf8 ? utf8[which][column >= t->from] : "+", stdout);
 		while (width-- > 0)
 			fputs(l->utf8 ? "─" : "-", stdout);
 	}
@@ -93,7 +96,7 @@ static bool row_has_line(const struct table *t, int row, int line)
 
 	if (*head_text(t, row, line))
 		return true;
-	for (int column = 0; column < DEMO_COLUMNS; column++)
+	for (int column = t->from; column < t->to; column++)
 		if (*cell_text(t, &t->demo->peers[row * DEMO_COLUMNS + column], line, buf))
 			return true;
 	return false;
@@ -105,18 +108,42 @@ static void print_row(const struct table *t, int row)
 		if (!row_has_line(t, row, line))
 			continue;
 		printf("%s %-*s ", bar(&t->look), HEAD_WIDTH, head_text(t, row, line));
-		for (int column = 0; column < DEMO_COLUMNS; column++)
+		for (int column = t->from; column < t->to; column++)
 			print_cell(t, &t->demo->peers[row * DEMO_COLUMNS + column], line);
 		puts(bar(&t->look));
 	}
 }
 
-static void print_head(const struct look *l)
+static void print_head(const struct table *t)
 {
+	const struct look *l = &t->look;
+
 	printf("%s %-*s ", bar(l), HEAD_WIDTH, "the peer is:");
-	for (int column = 0; column < DEMO_COLUMNS; column++)
+	for (int column = t->from; column < t->to; column++)
 		printf("%s   %-*s", bar(l), CELL_WIDTH, demo_columns[column]);
 	puts(bar(l));
+}
+
+static void print_peers(const struct table *t)
+{
+	print_edge(t, EDGE_TOP);
+	print_head(t);
+	for (int row = 0; row < DEMO_ROWS; row++) {
+		print_edge(t, EDGE_MIDDLE);
+		print_row(t, row);
+	}
+	print_edge(t, EDGE_BOTTOM);
+}
+
+/* How many columns the terminal has room for: all, half of them, or one. */
+static int side_by_side(void)
+{
+	const int columns = look_columns(STDOUT_FILENO, INT_MAX);
+	int n = DEMO_COLUMNS;
+
+	while (n > 1 && HEAD_WIDTH + 4 + n * (CELL_WIDTH + 4) > columns)
+		n /= 2;
+	return n;
 }
 
 /* --- below it --- */
@@ -177,13 +204,10 @@ void table_print(const struct demo *d)
 
 	defaults_read(&t.defaults);
 	putchar('\n');
-	print_edge(&t.look, EDGE_TOP);
-	print_head(&t.look);
-	for (int row = 0; row < DEMO_ROWS; row++) {
-		print_edge(&t.look, EDGE_MIDDLE);
-		print_row(&t, row);
+	for (; t.from < DEMO_COLUMNS; t.from = t.to) {
+		t.to = t.from + side_by_side();
+		print_peers(&t);
 	}
-	print_edge(&t.look, EDGE_BOTTOM);
 	print_wrong(&t);
 	print_defaults(&t.defaults);
 	print_wire(d);

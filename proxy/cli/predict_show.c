@@ -231,9 +231,12 @@ static void print_line(struct page *page, const char *death, int when, const str
 	char text[3 * WORDS_MAX];
 	const bool timed = p->outcome == PREDICT_NOTICED;
 
-	printf("  %-14s %-11s %s%-34s%s %-25s %s%s%s\n", death, predict_when_names[when], color,
-	    when_text(text, sizeof(text), p), *color ? "\033[0m" : "", by_text(p), sees_text(p),
-	    p->either ? " (a close race)" : "", timed ? since[p->from] : "");
+	printf("  %-14s %-11s %s%-*s%s", death, predict_when_names[when], color,
+	    *by_text(p) ? 34 : 0, when_text(text, sizeof(text), p), *color ? "\033[0m" : "");
+	if (*by_text(p))
+		printf(" %-25s %s%s%s", by_text(p), sees_text(p),
+		    p->either ? " (a close race)" : "", timed ? since[p->from] : "");
+	putchar('\n');
 	remember(page, p);
 }
 

@@ -5,7 +5,8 @@
  *     run_options.*  the command line
  *     run_relay.*    the relays (run_own.c, run_events.c): what they tell -> driver_saw()
  *     run_watch.*    the application's sockets -> driver_saw()
- *     run_process.*  the command, and what run= starts
+ *     run_command.c  the command, and what it is told
+ *     run_process.*  its process, and what run= starts
  *     run_stage.c    what the player wants (control/stage.h) -> calls of the API
  *     run_show.*     what is seen while it plays
  *     run_end.c      verdict, reports
@@ -72,6 +73,13 @@ int64_t driver_now_ns(const struct driver *run);
 void driver_turn(struct driver *run);
 /* "deadpeer run: ..." on stderr. */
 void driver_say(struct driver *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- run_command.c --- */
+
+bool command_make(struct driver *run);         /* its words; false: no memory */
+bool command_find_proxies(struct driver *run); /* for its environment and the watch; likewise */
+int command_start(struct driver *run);         /* 0, or an exit code: it has been said why */
+void command_ended(struct process *p);
 
 /* --- run_stage.c --- */
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -81,17 +80,11 @@ static bool report(struct driver *run, const json_t *verdict)
 	return false;
 }
 
-static int width(void)
-{
-	struct winsize size = { 0 };
-
-	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 100 : size.ws_col;
-}
-
 static bool print(const struct driver *run, const json_t *verdict)
 {
 	if (!run->o.json)
-		return report_text(verdict, stdout, look_of(STDOUT_FILENO).color, width());
+		return report_text(verdict, stdout, look_of(STDOUT_FILENO).color,
+		    look_columns(STDOUT_FILENO, 100));
 	return json_dumpf(verdict, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
 }
 

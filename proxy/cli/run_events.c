@@ -1,8 +1,9 @@
 /*
  * A relay's timeline, record after record. Its own one's comes from a file (run_own.c); a running
  * one's is asked for: first what is known of sessions that are open already, then live, as
- * server-sent events. A stream that breaks off is taken up where it was; what its relay has
- * forgotten by then is told as lost.
+ * server-sent events. A stream that breaks off is taken up where it was, if it is the same relay
+ * that answers; what it has forgotten by then is told as lost. One that was started anew is lost,
+ * with its faults and all that it knew.
  */
 #include "base/mono.h"
 #include "cli/run.h"
@@ -67,13 +68,26 @@ static bool line_came(void *arg, const char *line)
 
 /* --- live --- */
 
-static void follow(struct run_relay *r);
-
-static void retry_due(evutil_socket_t fd, short what, void *arg)
+static void lose(struct run_relay *r, const char *why)
 {
-	(void)fd, (void)what;
-	follow(arg);
+	if (!r->is_lost)
+		driver_say(r->run, "%s", why);
+	r->is_lost = true;
 }
+
+/* The answer of /v1/version; false: it was told that it is another one. */
+static bool is_still_there(struct run_relay *r, const json_t *version, int64_t asked_ns)
+{
+	char why[RUN_WHY_MAX];
+
+	if (!relay_is_another(r, version, asked_ns))
+		return true;
+	snprintf(why, sizeof(why), "%s was started anew during the run", r->server.text);
+	lose(r, why);
+	return false;
+}
+
+static void ask_anew(evutil_socket_t fd, short what, void *arg);
 
 static void broke_off(void *arg, struct answer *a)
 {
@@ -83,15 +97,13 @@ static void broke_off(void *arg, struct answer *a)
 	char why[RUN_WHY_MAX];
 
 	r->events = NULL;
-	if (!r->broken_ns || now_ns > r->followed_ns + NS_PER_S) /* it was there in between */
+	if (!r->broken_ns)
 		r->broken_ns = now_ns;
-	if (!r->is_lost && now_ns >= r->broken_ns + LOST_NS) {
-		r->is_lost = true;
-		driver_say(r->run, "%s", relay_why(r, a, why));
-	}
+	if (now_ns >= r->broken_ns + LOST_NS)
+		lose(r, relay_why(r, a, why));
 	answer_free(a);
 	if (!r->retry)
-		r->retry = event_new(r->run->base, -1, 0, retry_due, r);
+		r->retry = event_new(r->run->base, -1, 0, ask_anew, r);
 	if (r->retry)
 		event_add(r->retry, &soon);
 }
@@ -105,8 +117,35 @@ static void follow(struct run_relay *r)
 
 	snprintf(
 	    path, sizeof(path), "/v1/events?follow=yes&since=%llu", (unsigned long long)r->seq);
-	r->followed_ns = mono_now_ns();
 	r->events = client_start(r->run->base, &r->server, &q, broke_off, r);
+}
+
+static void answered_anew(void *arg, struct answer *a)
+{
+	struct run_relay *r = arg;
+	json_t *version = a->status == 200 ? json_loads(a->body, 0, NULL) : NULL;
+
+	if (!version) {
+		broke_off(r, a);
+		return;
+	}
+	r->events = NULL;
+	r->broken_ns = 0;
+	if (is_still_there(r, version, r->asked_ns))
+		follow(r);
+	json_decref(version);
+	answer_free(a);
+}
+
+/* Who is there now? */
+static void ask_anew(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct request q = { .method = "GET", .path = "/v1/version" };
+	struct run_relay *r = arg;
+
+	(void)fd, (void)what;
+	r->asked_ns = mono_now_ns();
+	r->events = client_start(r->run->base, &r->server, &q, answered_anew, r);
 }
 
 void events_stop(struct run_relay *r)
@@ -167,19 +206,26 @@ static void read_kept(struct kept *k)
 		snprintf(k->why, sizeof(k->why), "interrupted");
 }
 
-void events_catch_up(struct run_relay *r)
+/* What another one has kept is none of this run's. */
+static void catch_up_foreign(struct run_relay *r)
 {
 	struct kept k = { .relay = r };
+	const int64_t asked_ns = mono_now_ns();
+	json_t *version = relay_ask(r, "GET", "/v1/version", NULL, NULL, k.why);
 
+	if (version && is_still_there(r, version, asked_ns))
+		read_kept(&k);
+	json_decref(version);
+	if (*k.why && !r->run->signal)
+		lose(r, k.why);
+}
+
+void events_catch_up(struct run_relay *r)
+{
 	if (r->is_own)
 		own_read(r->run);
 	else
-		read_kept(&k);
-	if (!*k.why || r->run->signal)
-		return;
-	if (!r->is_lost)
-		driver_say(r->run, "%s", k.why);
-	r->is_lost = true;
+		catch_up_foreign(r);
 }
 
 static char *key_of(char key[24], int64_t id)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CLOCK_ROUNDS 5
+#define CLOCK_DRIFT  1000 /* two machines' differ by less than this part of what goes by */
 
 bool names_have(const json_t *names, const char *name)
 {
@@ -303,6 +304,23 @@ static void tell_relay(struct run_relay *r)
 		(json_int_t)r->skew_ns, "rtt_ns", (json_int_t)r->rtt_ns));
 }
 
+static int64_t uptime_of(const json_t *version)
+{
+	return json_integer_value(json_object_get(version, "uptime_ns"));
+}
+
+/*
+ * The same one has been there for its first uptime and all that went by since; another for less
+ * than what went by. Halfway between the two late answers matter least.
+ */
+bool relay_is_another(const struct run_relay *r, const json_t *version, int64_t asked_ns)
+{
+	const int64_t went_by_ns = asked_ns - r->met_ns;
+
+	return uptime_of(version) <
+	       went_by_ns - went_by_ns / CLOCK_DRIFT + uptime_of(r->version) / 2;
+}
+
 static int get_to_know(struct run_relay *r)
 {
 	char why[RUN_WHY_MAX];
@@ -310,6 +328,7 @@ static int get_to_know(struct run_relay *r)
 	r->faults = json_array();
 	r->created = json_array();
 	r->version = relay_ask(r, "GET", "/v1/version", NULL, NULL, why);
+	r->met_ns = mono_now_ns();
 	if (r->version && read_clock(r, why) && read_lists(r, why))
 		return 0;
 	if (r->run->signal)

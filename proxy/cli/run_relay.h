@@ -24,8 +24,9 @@ struct run_relay {
 	uint64_t seq;             /* of the last event that was read */
 	struct client *events;    /* under way; NULL: broken off, or its own */
 	struct event *retry;      /* then, in a moment */
-	int64_t followed_ns;      /* when they were asked for last */
-	int64_t broken_ns;        /* since when nobody answers; 0: never */
+	int64_t broken_ns;        /* since when nobody answers; 0: it does */
+	int64_t met_ns;           /* when it was asked first for its version, by mono_now_ns() */
+	int64_t asked_ns;         /* and when last */
 	bool is_lost;             /* what it tells is not known to the end */
 	json_t *version;          /* the answer of /v1/version */
 	json_t *proxies, *hosts;  /* the arrays of /v1/proxies, /v1/hosts */
@@ -41,6 +42,8 @@ void relays_free(struct driver *run);
 /* The row of /v1/proxies; NULL: it has no such. */
 const json_t *relay_proxy(const struct run_relay *r, const char *name);
 bool relay_has_host(const struct run_relay *r, const char *name);
+/* What answers now (/v1/version, asked at asked_ns) began after the run met the relay. */
+bool relay_is_another(const struct run_relay *r, const json_t *version, int64_t asked_ns);
 /* Where clients reach one of its proxies. any: it listens on every address; out is one of them. */
 bool relay_address(const struct run_relay *r, const json_t *proxy, struct addr *out, bool *any);
 

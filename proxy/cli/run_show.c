@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BAR_CELLS 20
@@ -152,9 +151,7 @@ void show_through(struct show *s, int fd, const char *bytes, size_t len)
 
 static int columns(void)
 {
-	struct winsize size = { 0 };
-
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
+	return look_columns(STDERR_FILENO, 80);
 }
 
 /* Which step, and what it does. */

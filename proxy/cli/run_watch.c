@@ -7,12 +7,11 @@
  * kernel still sends. Whose it is is asked once, of the processes first that had others.
  */
 #include "base/mono.h"
+#include "cli/ends.h"
 #include "cli/run.h"
 #include "kernel/sockdiag.h"
 #include "kernel/tcp_sysctl.h"
 #include <event2/event.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +31,6 @@ struct target {
 	bool any; /* the port alone, on an address of this machine */
 };
 
-/* Both ends of a connection, to be compared as bytes. */
-struct key {
-	uint8_t address[2][16];
-	in_port_t port[2];
-};
-
 struct told {
 	bool known;
 	struct sockdiag_options options;
@@ -45,7 +38,7 @@ struct told {
 };
 
 struct peer {
-	struct key key;
+	struct ends ends;
 	unsigned target;
 	struct sockdiag_socket now;
 	int64_t since_ns;
@@ -62,7 +55,7 @@ struct watch {
 	struct target *targets;
 	unsigned n_targets;
 	struct sockdiag_ports ports; /* theirs */
-	struct peer *peers;          /* by key */
+	struct peer *peers;          /* by ends */
 	size_t n_peers;
 	pid_t processes[PROCESSES];
 	unsigned n_processes, next_process;
@@ -83,73 +76,19 @@ static int64_t cpu_now_ns(void)
 
 /* --- addresses --- */
 
-static void key_end(struct key *k, int end, const union sockaddr_any *sa)
-{
-	if (sa->sa.sa_family == AF_INET6) {
-		memcpy(k->address[end], &sa->in6.sin6_addr, 16);
-		k->port[end] = sa->in6.sin6_port;
-		return;
-	}
-	k->address[end][10] = k->address[end][11] = 0xff; /* as IPv6 has it: ::ffff:0:0/96 */
-	memcpy(&k->address[end][12], &sa->in.sin_addr, 4);
-	k->port[end] = sa->in.sin_port;
-}
-
-static struct key key_of(const struct sockdiag_socket *s)
-{
-	struct key k;
-
-	memset(&k, 0, sizeof(k));
-	key_end(&k, 0, &s->local);
-	key_end(&k, 1, &s->peer);
-	return k;
-}
-
-static int by_key(const void *a, const void *b)
+static int by_ends(const void *a, const void *b)
 {
 	return memcmp(
-	    &((const struct peer *)a)->key, &((const struct peer *)b)->key, sizeof(struct key));
-}
-
-static bool is_this_machine(const struct key *k)
-{
-	struct ifaddrs *all = NULL;
-	bool found = false;
-
-	if (k->address[1][12] == 127 && k->address[1][10] == 0xff)
-		return true;
-	if (getifaddrs(&all) < 0)
-		return false;
-	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next) {
-		struct key its = { 0 };
-
-		if (!i->ifa_addr ||
-		    (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-			continue;
-		key_end(&its, 1, (const union sockaddr_any *)i->ifa_addr);
-		found = !memcmp(its.address[1], k->address[1], 16);
-	}
-	freeifaddrs(all);
-	return found;
-}
-
-static bool goes_to(const struct key *k, const struct target *t)
-{
-	struct key want = { 0 };
-
-	key_end(&want, 1, &t->sa);
-	if (want.port[1] != k->port[1])
-		return false;
-	return t->any ? is_this_machine(k) : !memcmp(want.address[1], k->address[1], 16);
+	    &((const struct peer *)a)->ends, &((const struct peer *)b)->ends, sizeof(struct ends));
 }
 
 /* n_targets: to none. */
 static unsigned target_of(const struct watch *w, const struct sockdiag_socket *s)
 {
-	const struct key k = key_of(s);
+	const struct ends e = ends_of(s);
 	unsigned i = 0;
 
-	while (i < w->n_targets && !goes_to(&k, &w->targets[i]))
+	while (i < w->n_targets && !ends_go_to(&e, &w->targets[i].sa, w->targets[i].any))
 		i++;
 	return i;
 }
@@ -340,9 +279,9 @@ static bool is_own(const struct watch *w, const struct sockdiag_socket *s)
 
 static struct peer *find(const struct watch *w, const struct sockdiag_socket *s)
 {
-	const struct peer want = { .key = key_of(s) };
+	const struct peer want = { .ends = ends_of(s) };
 
-	return w->n_peers ? bsearch(&want, w->peers, w->n_peers, sizeof(want), by_key) : NULL;
+	return w->n_peers ? bsearch(&want, w->peers, w->n_peers, sizeof(want), by_ends) : NULL;
 }
 
 static bool is_same(const struct peer *before, const struct sockdiag_socket *s)
@@ -431,7 +370,7 @@ static void replace(
 			continue;
 		if (!is_same(before, s))
 			before = NULL;
-		*p = (struct peer){ .key = key_of(s), .target = target_of(w, s), .now = *s };
+		*p = (struct peer){ .ends = ends_of(s), .target = target_of(w, s), .now = *s };
 		p->since_ns = now_ns;
 		compare(w, now_ns, p, before, due[i]);
 		if (before)
@@ -443,7 +382,7 @@ static void replace(
 			tell_state(w, now_ns, &w->peers[i], w->peers[i].now.state, "gone");
 	if (!peers)
 		return;
-	qsort(peers, n, sizeof(*peers), by_key);
+	qsort(peers, n, sizeof(*peers), by_ends);
 	free(w->peers);
 	w->peers = peers;
 	w->n_peers = n;

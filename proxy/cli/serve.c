@@ -111,6 +111,7 @@ static void tell_rejected(struct serve *s, const struct conf_errors *errors)
 		    json_pack("{s:s?, s:s}", "file", s->plan->file, "error", errors->message[i]));
 }
 
+static bool keep_ports_file(struct serve *s, const char *path);
 static void say_ports(struct serve *s);
 
 static bool reload(void *arg, struct conf_errors *errors)
@@ -132,6 +133,8 @@ static bool reload(void *arg, struct conf_errors *errors)
 		return false;
 	}
 	log_level_from(s);
+	(void)keep_ports_file(
+	    s, s->control.config->settings.ports_file); /* sessions count for more */
 	say_ports(s);
 	tell_rejected(s, errors);
 	return true;
@@ -264,7 +267,8 @@ static const char *admin_text(const struct serve *s, char *buf, size_t size)
 	return s->admin ? admin_address(s->admin, buf, size) : NULL;
 }
 
-static void keep_ports_file(struct serve *s, const char *path)
+/* False: it could not be written, which has been said. */
+static bool keep_ports_file(struct serve *s, const char *path)
 {
 	char admin[ADDR_TEXT_MAX];
 
@@ -272,8 +276,10 @@ static void keep_ports_file(struct serve *s, const char *path)
 		unlink(s->ports_file);
 	free(s->ports_file);
 	s->ports_file = path ? strdup(path) : NULL;
-	if (path && ports_file_write(path, s->relay, admin_text(s, admin, sizeof(admin))))
-		fprintf(stderr, "deadpeer %s: ports_file %s: %m\n", s->plan->name, path);
+	if (!path || !ports_file_write(path, s->relay, admin_text(s, admin, sizeof(admin))))
+		return true;
+	fprintf(stderr, "deadpeer %s: ports_file %s: %m\n", s->plan->name, path);
+	return false;
 }
 
 static void print_ports(struct serve *s)
@@ -298,7 +304,6 @@ static void say_ports(struct serve *s)
 	char admin[ADDR_TEXT_MAX];
 	json_t *o;
 
-	keep_ports_file(s, s->control.config->settings.ports_file);
 	if (s->plan->tell_ports)
 		print_ports(s);
 	if (!timeline_wants(&s->timeline, EVENT_READY))
@@ -314,7 +319,7 @@ static void edited(void *arg)
 {
 	struct serve *s = arg;
 
-	keep_ports_file(s, s->control.config->settings.ports_file);
+	(void)keep_ports_file(s, s->control.config->settings.ports_file);
 }
 
 static int start_admin(struct serve *s)
@@ -373,7 +378,11 @@ static int start(struct serve *s, struct config *config)
 	conf_errors_free(&errors);
 	if (!rc)
 		rc = populate_from_file(s);
-	return rc ? rc : start_admin(s);
+	if (!rc)
+		rc = start_admin(s);
+	if (!rc && !keep_ports_file(s, s->control.config->settings.ports_file))
+		rc = EXIT_FAILED; /* somebody would wait for it in vain */
+	return rc;
 }
 
 static void tell_stop(struct serve *s)
@@ -388,7 +397,7 @@ static void end(struct serve *s)
 {
 	if (s->relay && s->control.config) {
 		tell_stop(s);
-		keep_ports_file(s, NULL);
+		(void)keep_ports_file(s, NULL);
 	}
 	admin_free(s->admin);
 	for (int i = 0; i < N_SIGNALS; i++)

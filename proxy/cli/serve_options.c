@@ -96,8 +96,15 @@ static void print_help(const struct flags *f)
 
 struct first_pass {
 	const char *file, *name;
-	bool proxy, help, wrong;
+	bool proxy, listen, upstream, help, wrong;
 };
+
+static void see_proxy_flag(struct first_pass *p, const char *key)
+{
+	p->proxy = true;
+	p->listen |= !strcmp(key, "listen");
+	p->upstream |= !strcmp(key, "upstream");
+}
 
 static struct first_pass look(int argc, char **argv, const struct flags *f)
 {
@@ -115,7 +122,7 @@ static struct first_pass look(int argc, char **argv, const struct flags *f)
 		else if (c == FLAG_NAME)
 			p.name = optarg;
 		else if (c >= FLAG_FIELD && c - FLAG_FIELD >= f->n_settings)
-			p.proxy = true;
+			see_proxy_flag(&p, f->key[c - FLAG_FIELD]);
 	}
 	if (optind < argc) {
 		fprintf(stderr, "deadpeer serve: unexpected '%s'\n", argv[optind]);
@@ -170,9 +177,9 @@ static struct config *build(int argc, char **argv, const struct flags *f,
 	if (!c->n_proxies && admin_is_off(&c->settings))
 		conf_errors_add(errors,
 		    "nothing to relay: give -c FILE, or --listen and --upstream, or --admin");
-	if (proxy && proxy->listen.kind == ADDR_NONE)
+	if (proxy && !p->listen)
 		conf_errors_add(errors, "--listen ADDR is missing");
-	if (proxy && proxy->upstream.kind == ADDR_NONE)
+	if (proxy && !p->upstream)
 		conf_errors_add(errors, "--upstream ADDR is missing");
 	if (!errors->count)
 		conf_check(c, errors);

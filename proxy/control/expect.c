@@ -24,7 +24,7 @@ static void say_limit(const struct expectation *e, char buf[static EXPECT_WORDS]
 {
 	char text[SAY_MAX];
 
-	expect_say(buf, "limit %s", say_time(text, e->value.ns));
+	expect_say(buf, "within %s", say_time(text, e->value.ns));
 }
 
 static void say_least(const struct expectation *e, char buf[static EXPECT_WORDS])
@@ -62,7 +62,7 @@ static void say_jitter(const struct expectation *e, char buf[static EXPECT_WORDS
 static void say_never(const struct expectation *e, char buf[static EXPECT_WORDS])
 {
 	(void)e;
-	expect_say(buf, "never detected");
+	expect_say(buf, "no detection");
 }
 
 static void say_zombies(const struct expectation *e, char buf[static EXPECT_WORDS])
@@ -278,15 +278,16 @@ static void say_place(const struct judging *j, const struct judged *out, char *b
 		snprintf(buf, size, " (%s:%d)", file ? file : "", e->where.line);
 }
 
-/* "detect_within: detected after 937 s, its settings predict 925..940 s, limit 30 s: no user
- * timeout is set; 907 s too late; set TCP_USER_TIMEOUT (session 3 of db, 10.0.0.1:40; x.ini:9)" */
+/* "detect_within: detected after 937 s, its settings predict 925..940 s, expected within
+ * 30 s: no user timeout is set; 907 s too late; set TCP_USER_TIMEOUT (session 3 of db,
+ * 10.0.0.1:40; x.ini:9)" */
 static void say_message(const struct judging *j, struct judged *out)
 {
 	const struct finding *w = &out->worst;
 	char place[2 * EXPECT_WORDS];
 
 	say_place(j, out, place, sizeof(place));
-	snprintf(out->message, sizeof(out->message), "%s: %s, %s%s%s%s%s%s%s%s",
+	snprintf(out->message, sizeof(out->message), "%s: %s, expected %s%s%s%s%s%s%s%s",
 	    expect_rows[j->e->kind].key, w->actual, out->expected, *w->why ? ": " : "", w->why,
 	    *w->margin ? "; " : "", w->margin, *w->advice ? "; " : "", w->advice, place);
 }

@@ -27,13 +27,19 @@ static const struct fact_comeback *case_of(const struct judging *j, size_t i, st
 	return c;
 }
 
+static void cannot_see(struct finding *out)
+{
+	out->found = FOUND_UNTOLD;
+	*out->margin = '\0';
+	expect_say(out->why, "%s", unseen);
+	expect_say(out->advice, "grant it: deadpeer doctor tells how");
+}
+
 /* What would pass cannot be told when attempts may be missing. */
 static void doubt(bool invisible, struct finding *out)
 {
-	if (!invisible || out->found != FOUND_PASS)
-		return;
-	out->found = FOUND_UNTOLD;
-	expect_say(out->why, "%s", unseen);
+	if (invisible && out->found == FOUND_PASS)
+		cannot_see(out);
 }
 
 static void judge_count(size_t n, uint64_t most, const char *unit, struct finding *out)
@@ -114,10 +120,8 @@ JUDGE(judge_backoff)
 	else if (j->e->value.backoff == BACKOFF_CONSTANT)
 		expect_say(
 		    out->margin, "%.3g to %.3g are taken for constant", CONSTANT_LOW, CONSTANT_TOP);
-	if (c->invisible) {
-		out->found = FOUND_UNTOLD;
-		expect_say(out->why, "%s", unseen);
-	}
+	if (c->invisible)
+		cannot_see(out);
 }
 
 /* ---- all clients ---- */
@@ -209,10 +213,8 @@ JUDGE(judge_jitter)
 	expect_say(out->margin, "%.3g %% %s",
 	    (spread >= least ? spread - least : least - spread) * 100,
 	    spread >= least ? "more" : "too little");
-	if (r->invisible) {
-		out->found = FOUND_UNTOLD;
-		expect_say(out->why, "%s", unseen);
-	}
+	if (r->invisible)
+		cannot_see(out);
 }
 
 /* ---- traffic again ---- */

@@ -241,6 +241,40 @@ size_t escape_write_columns(FILE *out, const char *text, size_t columns)
 	return n;
 }
 
+/* Where a line of so many columns ends: before the last blanks, if there are any. */
+static const unsigned char *end_of_line(const unsigned char *text, size_t columns)
+{
+	const unsigned char *at = text, *blank = NULL;
+	size_t n = 0;
+
+	while (*at) {
+		const unsigned char *before = at;
+		const uint32_t c = next_character(&at);
+
+		if (c == ' ' && (before == text || before[-1] != ' '))
+			blank = before;
+		n += columns_of(c);
+		if (n > columns) /* a character alone always goes */
+			return blank ? blank : before > text ? before : at;
+	}
+	return at;
+}
+
+const char *escape_write_words(FILE *out, const char *text, size_t columns, size_t *used)
+{
+	const unsigned char *at = (const unsigned char *)(text ? text : "");
+	const unsigned char *end = end_of_line(at, columns);
+
+	*used = 0;
+	while (at < end) {
+		const uint32_t c = next_character(&at);
+
+		put_terminal(out, c);
+		*used += columns_of(c);
+	}
+	return (const char *)at + strspn((const char *)at, " ");
+}
+
 /* --- markup --- */
 
 /* One conversion other than %s. length: of fmt, its letter included. */

@@ -31,3 +31,7 @@ size_t escape_columns(const char *text);
 
 /* Writes no more than so many columns; what is cut ends in "...". Returns how many. */
 size_t escape_write_columns(FILE *out, const char *text, size_t columns);
+
+/* Writes as many words as so many columns hold, a part of one that is wider alone; *used: how many
+ * they are. Returns the rest, "" after the last. */
+const char *escape_write_words(FILE *out, const char *text, size_t columns, size_t *used);

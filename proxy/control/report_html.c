@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX   200
-#define ROWS_OPEN  12 /* the others unfold */
-#define ADVICE_MAX 5
-#define WHOLE_MAX  12 /* columns of a cell that is not broken */
+#define ROWS_MAX    200
+#define ROWS_OPEN   12 /* the others unfold */
+#define ADVICE_MAX  5
+#define WHOLE_MAX   11 /* columns of a cell that is not broken */
+#define WORD_MAX    18 /* of a word that is not */
+#define COLUMNS_MAX 16
+#define MANY        8 /* columns, for a page that is not wide */
 
 /* A class of the style; a text from outside never is one. */
 static const char *class_of(const char *result)
@@ -75,37 +78,83 @@ static void write_header(FILE *out, const json_t *verdict)
 
 /* --- tables --- */
 
+/* How it may be broken. */
+static const char *class_of_cell(const char *cell)
+{
+	if (!cell || !*cell)
+		return "empty";
+	if (escape_columns(cell) <= WHOLE_MAX)
+		return "whole";
+	for (; *cell; cell += strspn(cell, " ")) {
+		const size_t length = strcspn(cell, " ");
+
+		if (length > WORD_MAX)
+			return "long";
+		cell += length;
+	}
+	return "words";
+}
+
 static void write_cell(FILE *out, const struct table_column *c, const json_t *row)
 {
 	char *cell = c->cell(row);
 
-	markup_printf(out, "<td role=\"cell\" data-head=\"%s\"", c->head);
-	if (!cell || !*cell)
-		fputs(" class=\"empty\">", out);
-	else if (escape_columns(cell) <= WHOLE_MAX && !c->is_result)
-		markup_printf(out, " class=\"whole\">%s", cell);
-	else if (c->is_result)
-		markup_printf(out, "><span class=\"badge %s\">%s</span>", class_of(cell), cell);
+	markup_printf(
+	    out, "<td role=\"cell\" data-head=\"%s\" class=\"%s\">", c->head, class_of_cell(cell));
+	if (c->is_result)
+		markup_printf(out, "<span class=\"badge %s\">%s</span>", class_of(cell), cell);
 	else
-		markup_printf(out, ">%s", cell);
+		escape_write(out, ESCAPE_MARKUP, cell);
 	fputs("</td>", out);
 	free(cell);
 }
 
-static void write_rows(
-    FILE *out, const struct report_table *t, const json_t *const *rows, size_t count)
+struct columns {
+	const struct table_column *column[COLUMNS_MAX];
+	size_t n;
+};
+
+static bool has_words(const struct table_column *c, const json_t *const *rows, size_t count)
 {
-	fputs("<div class=\"scroll\"><table role=\"table\"><thead role=\"rowgroup\"><tr "
-	      "role=\"row\">",
-	    out);
+	bool found = false;
+
+	for (size_t i = 0; i < count && !found; i++) {
+		char *cell = c->cell(rows[i]);
+
+		found = cell && *cell;
+		free(cell);
+	}
+	return found;
+}
+
+/* Those that say something in one row at least. */
+static struct columns columns_of(
+    const struct report_table *t, const json_t *const *rows, size_t count)
+{
+	struct columns columns = { 0 };
+
 	for (const struct table_column *c = t->columns; c->head; c++)
-		markup_printf(out, "<th role=\"columnheader\" scope=\"col\">%s</th>", c->head);
+		if (columns.n < COLUMNS_MAX && has_words(c, rows, count))
+			columns.column[columns.n++] = c;
+	return columns;
+}
+
+static void write_rows(FILE *out, const struct report_table *t, const struct columns *columns,
+    const json_t *const *rows, size_t count)
+{
+	markup_printf(out,
+	    "<div class=\"scroll%s\"><table role=\"table\"><thead role=\"rowgroup\"><tr "
+	    "role=\"row\">",
+	    columns->n < MANY ? "" : " many");
+	for (size_t c = 0; c < columns->n; c++)
+		markup_printf(out, "<th role=\"columnheader\" scope=\"col\">%s</th>",
+		    columns->column[c]->head);
 	fputs("</tr></thead><tbody role=\"rowgroup\">\n", out);
 	for (size_t i = 0; i < count; i++) {
 		markup_printf(
 		    out, "<tr role=\"row\" class=\"%s\">", class_of(table_row_result(t, rows[i])));
-		for (const struct table_column *c = t->columns; c->head; c++)
-			write_cell(out, c, rows[i]);
+		for (size_t c = 0; c < columns->n; c++)
+			write_cell(out, columns->column[c], rows[i]);
 		fputs("</tr>\n", out);
 	}
 	fputs("</tbody></table></div>\n", out);
@@ -115,18 +164,20 @@ void page_table(FILE *out, const json_t *verdict, const struct report_table *t)
 {
 	size_t n, shown, open;
 	const json_t **rows = table_rows(t, verdict, &n);
+	struct columns columns;
 
 	shown = n < table_most(t, ROWS_MAX) ? n : ROWS_MAX;
+	columns = columns_of(t, rows, shown);
 	open = n < (t->in_terminal == TABLE_ALL ? TABLE_ALL : ROWS_OPEN) ? n : ROWS_OPEN;
 	if (n || t->none)
 		markup_printf(out, "<section id=\"%s\"><h2>%s</h2>\n", t->id, t->title);
 	if (n)
-		write_rows(out, t, rows, open);
+		write_rows(out, t, &columns, rows, open);
 	else if (t->none)
 		markup_printf(out, "<p>%s</p>\n", t->none);
 	if (shown > open) {
 		markup_printf(out, "<details><summary>%zu more</summary>\n", n - open);
-		write_rows(out, t, rows + open, shown - open);
+		write_rows(out, t, &columns, rows + open, shown - open);
 		if (n > shown)
 			markup_printf(
 			    out, "<p class=\"dim\">verdict.json has %zu more.</p>\n", n - shown);

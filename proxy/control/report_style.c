@@ -5,6 +5,16 @@
 #include "control/report_page.h"
 
 /* clang-format off */
+
+/* A table without room: a row is a list of what its columns are called, and what stands there. */
+#define AS_LIST(t)                                                                                 \
+	t " thead{display:none}" t " table," t " tbody," t " tr," t " td{display:block}"               \
+	t " tr{padding:6px 0;border-bottom:1px solid var(--rule)}"                                     \
+	t " td{border:0;padding:1px 0;display:grid;grid-template-columns:10em minmax(0,1fr);gap:0 8px}"\
+	t " td::before{content:attr(data-head);color:var(--dim)}" t " td.empty{display:none}"          \
+	t " td .badge{justify-self:start}"                                                             \
+	t " tr td:first-child{box-shadow:none!important;padding-left:0!important}"
+
 const char page_style[] =
 ":root{--paper:#ffffff;--sheet:#f4f6f8;--ink:#16191d;--dim:#57606a;--rule:#d0d7de;--grid:#e6eaee;"
 "--pass:#0a6b46;--fail:#b3202a;--vacuous:#8a5300;--error:#7a3a9a;--skipped:#57606a;--on:#ffffff;"
@@ -29,7 +39,7 @@ const char page_style[] =
 "table{border-collapse:collapse;width:100%;font-size:13.5px}"
 "th{text-align:left;color:var(--dim);font-weight:600;overflow-wrap:normal}"
 "th,td{padding:5px 10px 5px 0;vertical-align:top;border-bottom:1px solid var(--rule)}"
-"table{overflow-wrap:break-word}.scroll{overflow-x:auto}td.whole{white-space:nowrap}"
+"table{overflow-wrap:break-word}.scroll{overflow-x:auto}td.whole{white-space:nowrap}td.long{overflow-wrap:anywhere}"
 "td.empty::after{content:'\\2013';color:var(--dim)}\n"
 "tr.fail td:first-child,tr.vacuous td:first-child,tr.error td:first-child{box-shadow:inset 3px 0 var(--fail);"
 "padding-left:9px}tr.vacuous td:first-child{box-shadow:inset 3px 0 var(--vacuous)}\n"
@@ -64,11 +74,8 @@ const char page_style[] =
 ".d3 use{transform:scale(1.8)}\n"
 "@media(max-width:900px){.row,.rows.wide .row{grid-template-columns:minmax(0,1fr)}.row{padding:3px 0}"
 "text.odd{display:none}.row.axis .label{margin-bottom:2px}}\n"
-"@media(max-width:760px){body{padding:12px}thead{display:none}table,tbody,tr,td{display:block}"
-"tr{padding:6px 0;border-bottom:1px solid var(--rule)}"
-"td{border:0;padding:1px 0 1px 0;display:grid;grid-template-columns:9.5em minmax(0,1fr)}"
-"td::before{content:attr(data-head);color:var(--dim)}td.empty{display:none}td .badge{justify-self:start}"
-"tr.fail td:first-child,tr.vacuous td:first-child,tr.error td:first-child{box-shadow:none;padding-left:0}"
+"@media(max-width:1080px){" AS_LIST(".many") "}\n"
+"@media(max-width:760px){body{padding:12px}" AS_LIST(".scroll")
 "dl{grid-template-columns:1fr}dd{margin-bottom:6px}text.beat{font-size:10.5px}text.at{font-size:10px}}\n"
 "@media print{body{max-width:none}section{break-inside:avoid-page}}\n";
 

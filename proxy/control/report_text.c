@@ -1,4 +1,5 @@
-/* For a terminal: columns as wide as what stands in them, and no wider than the terminal. */
+/* For a terminal: columns as wide as what stands in them, and no wider than the terminal; what a
+ * column has no room for goes on in the next line. */
 #include "control/report.h"
 #include "control/report_escape.h"
 #include "control/report_parts.h"
@@ -8,6 +9,7 @@
 
 #define COLUMNS_MAX 16
 #define NARROWEST   8
+#define LINES_MAX   4 /* of a row; what comes then is cut */
 #define ADVICE_MAX  3
 #define RESULT_WIDE 7 /* VACUOUS */
 
@@ -72,6 +74,7 @@ struct grid {
 	size_t n, n_rows;
 	char **cells; /* n_rows + 1 times n: the heads are the first row; NULL: "" */
 	size_t widths[COLUMNS_MAX];
+	size_t words[COLUMNS_MAX]; /* the widest of each */
 };
 
 static char **cell_of(const struct grid *g, size_t row, size_t column)
@@ -99,20 +102,56 @@ static void drop_empty(struct grid *g)
 	}
 }
 
-/* The widest gives, until the line fits or none can. */
-static void make_fit(struct grid *g, size_t columns)
+static size_t widest_word(const char *cell)
 {
-	for (;;) {
-		size_t total = 0, widest = 0;
+	size_t widest = 0;
 
-		for (size_t i = 0; i < g->n; i++) {
-			total += g->widths[i] ? g->widths[i] + 2 : 0;
-			widest = g->widths[i] > g->widths[widest] ? i : widest;
-		}
-		if (!columns || total <= columns || g->widths[widest] <= NARROWEST)
+	while (cell && *cell) {
+		const size_t length = strcspn(cell, " ");
+		char *word = strndup(cell, length);
+		const size_t wide = escape_columns(word);
+
+		widest = wide > widest ? wide : widest;
+		free(word);
+		cell += length + strspn(cell + length, " ");
+	}
+	return widest;
+}
+
+static size_t width_of_line(const struct grid *g)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		total += g->widths[i] ? g->widths[i] + 2 : 0;
+	return total;
+}
+
+/* The widest that is wider than its least gives, until the line fits or none can. */
+static void narrow(struct grid *g, size_t columns, const size_t least[COLUMNS_MAX])
+{
+	for (size_t total = width_of_line(g); total > columns; total--) {
+		size_t widest = COLUMNS_MAX;
+
+		for (size_t i = 0; i < g->n; i++)
+			if (g->widths[i] > least[i] && g->widths[i] > NARROWEST &&
+			    (widest == COLUMNS_MAX || g->widths[i] > g->widths[widest]))
+				widest = i;
+		if (widest == COLUMNS_MAX)
 			return;
 		g->widths[widest]--;
 	}
+}
+
+/* Words are broken only where nothing else helps. */
+static void make_fit(struct grid *g, size_t columns)
+{
+	static const size_t nothing[COLUMNS_MAX];
+
+	if (!columns)
+		return;
+	narrow(g, columns, g->words);
+	narrow(g, columns, nothing);
 }
 
 static bool fill(
@@ -132,11 +171,13 @@ static bool fill(
 			*cell_of(g, r + 1, c) = g->columns[c]->cell(rows[r]);
 	}
 	for (size_t c = 0; c < g->n; c++) {
-		g->widths[c] = 0;
+		g->widths[c] = g->words[c] = 0;
 		for (size_t r = 0; r <= g->n_rows; r++) {
-			size_t wide = escape_columns(*cell_of(g, r, c));
+			const char *cell = *cell_of(g, r, c);
+			const size_t wide = escape_columns(cell), word = widest_word(cell);
 
 			g->widths[c] = wide > g->widths[c] ? wide : g->widths[c];
+			g->words[c] = word > g->words[c] ? word : g->words[c];
 		}
 		if (g->columns[c]->is_result)
 			g->widths[c] = RESULT_WIDE;
@@ -144,27 +185,57 @@ static bool fill(
 	return true;
 }
 
-static void write_line(const struct paper *p, const struct grid *g, size_t row)
+/* One column's share of a line: as much of its rest as there is room for. */
+static size_t write_part(
+    const struct paper *p, const struct table_column *column, size_t width, bool last, char **rest)
 {
-	size_t last = g->n;
+	size_t n = RESULT_WIDE;
 
-	while (last > 1 && !escape_columns(*cell_of(g, row, last - 1)))
-		last--; /* no blanks at the end of a line */
-	for (size_t c = 0; c < last; c++) {
-		const char *cell = *cell_of(g, row, c);
-		size_t n = RESULT_WIDE;
+	if (column->is_result) {
+		write_result(p, *rest, true);
+		*rest += strlen(*rest);
+	} else if (last) {
+		n = escape_write_columns(p->out, *rest, width);
+		*rest += strlen(*rest);
+	} else {
+		*rest = (char *)(uintptr_t)escape_write_words(p->out, *rest, width, &n);
+	}
+	return n;
+}
+
+/* False: nothing is left. */
+static bool write_line(const struct paper *p, const struct grid *g, char **rest, bool last)
+{
+	size_t end = g->n;
+
+	while (end && !*rest[end - 1])
+		end--; /* no blanks at the end of a line */
+	for (size_t c = 0; c < end; c++) {
+		size_t n = 0;
 
 		if (!g->widths[c])
 			continue;
 		fputs("  ", p->out);
-		if (row && g->columns[c]->is_result)
-			write_result(p, cell ? cell : "", true);
-		else
-			n = escape_write_columns(p->out, cell, g->widths[c]);
-		for (; c + 1 < last && n < g->widths[c]; n++)
+		if (*rest[c])
+			n = write_part(p, g->columns[c], g->widths[c], last, &rest[c]);
+		for (; c + 1 < end && n < g->widths[c]; n++)
 			putc(' ', p->out);
 	}
-	putc('\n', p->out);
+	if (end)
+		putc('\n', p->out);
+	return end;
+}
+
+static void write_row(const struct paper *p, const struct grid *g, size_t row)
+{
+	static char none[] = "";
+	char *rest[COLUMNS_MAX];
+	int line = 0;
+
+	for (size_t c = 0; c < g->n; c++)
+		rest[c] = *cell_of(g, row, c) ? *cell_of(g, row, c) : none;
+	while (write_line(p, g, rest, line + 1 == LINES_MAX))
+		line++;
 }
 
 static void write_grid(const struct paper *p, struct grid *g)
@@ -172,7 +243,7 @@ static void write_grid(const struct paper *p, struct grid *g)
 	drop_empty(g);
 	make_fit(g, p->columns);
 	for (size_t r = 0; r <= g->n_rows; r++)
-		write_line(p, g, r);
+		write_row(p, g, r);
 	for (size_t i = 0; i < (g->n_rows + 1) * g->n; i++)
 		free(g->cells[i]);
 	free(g->cells);
@@ -204,15 +275,10 @@ static void write_messages(const struct paper *p, const json_t *verdict)
 
 	json_array_foreach(part_list(verdict, "expectations"), i, e)
 	{
-		char *line;
-
 		if (!strcmp(part_text(e, "result"), "pass"))
 			continue;
-		line = words_make("%s:%lld: %s", part_text(e, "file"),
-		    (long long)part_int(e, "line", 0), part_text(e, "message"));
 		putc('\n', p->out);
-		write_wrapped(p, 2, line ? line : "");
-		free(line);
+		write_wrapped(p, 2, part_text(e, "message"));
 	}
 	json_array_foreach(part_list(verdict, "steps"), i, e)
 	{

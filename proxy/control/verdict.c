@@ -203,23 +203,27 @@ int verdict_exit_code(const json_t *verdict)
 
 /* ---- is it settled? ---- */
 
+static bool was_broken_off(const struct journal *journal)
+{
+	for (size_t i = 0; i < journal->count; i++) {
+		const struct record *r = &journal->records[i];
+		const char *result = record_text(r, "result");
+
+		if (!strcmp(r->event, "step.ended") && result && strcmp(result, "pass") != 0)
+			return true;
+	}
+	return false;
+}
+
 static bool steps_over(const struct scenario *s, const struct journal *journal)
 {
 	uint64_t planned = 0, ended = 0;
 
 	for (size_t i = 0; i < s->n_steps; i++)
 		planned += s->steps[i].repeat ? s->steps[i].repeat : 1;
-	for (size_t i = 0; i < journal->count; i++) {
-		const struct record *r = &journal->records[i];
-		const char *result = record_text(r, "result");
-
-		if (strcmp(r->event, "step.ended") != 0)
-			continue;
-		ended++;
-		if (result && strcmp(result, "pass") != 0)
-			return true;
-	}
-	return ended >= planned;
+	for (size_t i = 0; i < journal->count; i++)
+		ended += !strcmp(journal->records[i].event, "step.ended");
+	return ended >= planned || was_broken_off(journal);
 }
 
 static bool death_settled(const struct facts *f, const struct fact_death *d, unsigned waits)
@@ -263,13 +267,24 @@ static bool all_began(const struct facts *f)
 	return true;
 }
 
+/* Nothing is armed any more, and no step will arm anything. */
+static bool none_can_strike(const struct facts *f)
+{
+	for (size_t i = 0; i < f->n_faults; i++)
+		if (f->faults[i].lifted_ns == NOT_YET && !f->faults[i].refused)
+			return false;
+	return f->n_faults || was_broken_off(f->journal);
+}
+
 static bool all_settled(const struct facts *f, unsigned waits)
 {
 	if (waits & WAITS_EXITED && !f->exited)
 		return false;
 	if (!(waits & ~(unsigned)WAITS_EXITED))
 		return true;
-	if (!f->n_deaths || !all_began(f) || (waits & WAITS_OTHERS && !others_settled(f)))
+	if (!f->n_deaths)
+		return none_can_strike(f);
+	if (waits & WAITS_END || !all_began(f) || (waits & WAITS_OTHERS && !others_settled(f)))
 		return false;
 	for (size_t i = 0; i < f->n_deaths; i++)
 		if (!death_settled(f, &f->deaths[i], waits))
@@ -289,7 +304,7 @@ bool verdict_settled(const struct scenario *scenario, const struct journal *jour
 
 	for (size_t i = 0; i < scenario->n_expectations; i++)
 		waits |= expect_judges[scenario->expectations[i].kind].waits;
-	if (waits & WAITS_END || !steps_over(scenario, journal))
+	if (!steps_over(scenario, journal))
 		return false;
 	f = facts_new(scenario, journal);
 	settled = f && all_settled(f, waits);

@@ -53,13 +53,27 @@ static void make_proxy(struct conf_run *run, struct conf_section *s)
 	conf_set_values(run, s, p, (struct conf_target[]){ { proxy_fields, p }, { 0 } }, NULL);
 }
 
+/* The whole list is for who was not even near. */
+static void say_no_type(struct conf_run *run, const struct conf_section *s, const struct where *at,
+    const char *word, const char *const *names, const char *list)
+{
+	char hint[TEXT_MAX];
+
+	if (*conf_hint(hint, sizeof(hint), word, names))
+		conf_error_at(
+		    run->errors, at, s->title, "type", "there is no \"%s\"%s", word, hint);
+	else
+		conf_error_at(run->errors, at, s->title, "type", "expected one of %s, got \"%s\"",
+		    list, word);
+}
+
 /* The section's type, or NULL with an error. */
 static const struct fault_type *find_type(struct conf_run *run, const struct conf_section *s)
 {
 	const struct conf_entry *entry = conf_find_entry(s, "type");
 	struct where at = conf_section_place(s, entry ? entry->line : s->line);
 	const char *names[CANDIDATES_MAX + 1];
-	char list[TEXT_MAX] = "", hint[TEXT_MAX];
+	char list[TEXT_MAX] = "";
 	size_t n = 0, len = 0;
 
 	for (; run->types[n] && n < CANDIDATES_MAX; n++) {
@@ -74,9 +88,7 @@ static const struct fault_type *find_type(struct conf_run *run, const struct con
 	}
 	names[n] = NULL;
 	if (entry)
-		conf_error_at(run->errors, &at, s->title, "type",
-		    "expected one of %s, got \"%s\"%s", list, entry->value,
-		    conf_hint(hint, sizeof(hint), entry->value, names));
+		say_no_type(run, s, &at, entry->value, names, list);
 	else if (!s->damaged)
 		conf_error_at(
 		    run->errors, &at, s->title, "type", "missing; expected one of %s", list);

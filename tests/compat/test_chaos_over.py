@@ -1,6 +1,7 @@
 """scripts/chaos against a deadpeer that runs: what a script armed is gone when it ends."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -43,3 +44,19 @@ def test_what_is_over_is_forgotten_and_not_lifted(v1, api):
     assert armed(v1) == {"of-somebody-else": "over"}
     ends = {e["fault"]: e["reason"] for e in v1.events(0, "fault.lifted")}
     assert [ends[name] for name in deaths] == ["over"] * len(deaths)
+
+
+def test_a_clone_finds_the_program_that_it_has_built(tmp_path):
+    """As README.md tells it, before anything is installed."""
+    shutil.copytree(SCRIPTS, tmp_path / "scripts" / "chaos")
+    env = {"PATH": "/usr/bin:/bin"}
+
+    def dry():
+        return subprocess.run(["scripts/chaos/random-deaths", "--proxies", "redis", "--budget", "1h",
+                               "--recover", "60s", "--seed", "7", "--dry-run"], cwd=tmp_path, env=env,
+                              capture_output=True, text=True, timeout=20, check=False)
+    said = dry()
+    assert said.returncode == 3 and "set DEADPEER to where it is" in said.stderr, said
+    (tmp_path / "deadpeer").symlink_to(os.path.abspath(BINARY))
+    said = dry()
+    assert said.returncode == 0 and "scripts/chaos/../../deadpeer fault add redis" in said.stdout, said

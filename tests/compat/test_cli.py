@@ -485,8 +485,10 @@ def test_wrong_usage(words, why):
 
 def commands():
     said = Cli()("--help").out
-    block = said.split("partition.\n\n")[1].split("\n\n")[0]
-    every = [re.match(r"  ((?:[a-z-]+ ?)+)", line)[1].strip() for line in block.splitlines()]
+    block = said.split("partition.\n\n")[1].split("\n\n  --version")[0]
+    every = [re.match(r"  ((?:[a-z-]+ ?)+)", line)[1].strip() for line in block.splitlines()
+             if line.startswith("  ")]
+    assert len(re.findall(r"^\S.*:$", block, re.M)) == 2, "what runs already, toxiproxy-cli's words"
     every.remove("toxiproxy-server")  # speaks as that program does
     assert "toxiproxy-cli" in every
     return every
@@ -544,6 +546,15 @@ def test_examples_are_right_usage():
                               env={"DEADPEER_ADMIN": "127.0.0.1:1"}, capture_output=True,
                               text=True, check=False, timeout=20)
         assert done.returncode == EXIT_NOBODY, (example, done)
+
+
+@pytest.mark.parametrize("words", ["predict", "predict --schedule --death reboot", "doctor",
+                                   "fault types", "fault types reboot", "--help", "run --help"])
+def test_no_line_ends_in_blanks(words):
+    """They break at the window's edge, and are copied into tickets."""
+    said = Cli().run(*words.split())
+    assert said.code in (0, 1) and said.out
+    assert [line for line in said.out.splitlines() if line != line.rstrip()] == []
 
 
 def test_a_full_disk_is_an_error(cli):

@@ -96,7 +96,9 @@ def test_the_scenarios_are_right(tmp_path):
         done = subprocess.run([BINARY, *words], cwd=tmp_path, timeout=20, capture_output=True,
                               text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), done
-    for line, said in re.findall(r"survive\.ini:(\d+): (\w+)", text):
+    told = re.findall(r"^  (\w+): [^;]*;[^;]*;\s+survive\.ini:(\d+)\)", text, re.M)
+    assert told, "no message of an expectation"
+    for said, line in told:
         assert ini.splitlines()[int(line) - 1].startswith(f"{said} = "), (line, said)
     names = glob.glob(os.path.join(HERE, "..", "..", "config", "scenarios", "*.ini"))
     assert len(names) >= 20 and "has twenty to begin with" in text

@@ -258,6 +258,20 @@ def test_tables_fit_the_terminal(name, columns):
             assert len(line) <= columns, line
 
 
+@pytest.mark.parametrize("name", ["good", "storm", "vacuous"])
+def test_tables_cut_nothing(name):
+    """What a column has no room for goes on below: the measured time is what one came for."""
+    text = render(name, "text", 100)
+    said = " ".join(text.split())
+    assert "..." not in re.split("\nReconnects|\nReplay: ", text)[0]
+    for e in verdict(name)["expectations"]:
+        if e["result"] != "pass":
+            assert said.count(" ".join(e["message"].split())) == 1, e
+    words = {word for e in verdict(name)["expectations"]
+             for word in f"{e['expected']} {e['actual']} {e['margin'] or ''}".split()}
+    assert words <= set(said.split())
+
+
 def test_color_is_only_there_if_asked_for():
     plain, colored = render("storm", "text", 100), render("storm", "text", 100, "color")
     assert "\x1b" not in plain and re.sub("\x1b\\[\\d*m", "", colored) == plain
@@ -384,6 +398,11 @@ LOOK = """(() => {
   return wrong;
 })()"""
 
+# Tables that one has to push to and fro to read.
+CUT = """[...document.querySelectorAll('.scroll')].filter(s => s.clientWidth)
+  .filter(s => s.scrollWidth > s.clientWidth)
+  .map(s => s.closest('section').id + ' is ' + s.scrollWidth + ' wide in ' + s.clientWidth)"""
+
 
 @needs_browser
 @pytest.mark.timeout(200)
@@ -391,12 +410,13 @@ LOOK = """(() => {
 def test_the_page_in_a_browser(name, pages):
     backgrounds = set()
     with browser.Browser() as b:
-        for width, dark in ((1200, False), (1200, True), (400, False), (400, True)):
+        for width, dark in ((1200, False), (1100, True), (800, False), (400, False), (400, True)):
             page = b.open(pages / f"{name}.html", width, dark)
             assert page.complaints == [] and page.requests == []
             assert page.evaluate("document.scripts.length") == 0
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(LOOK) == [], (width, dark)
+            assert page.evaluate(CUT) == [], (width, dark)
             backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
             folder = os.environ.get("REPORT_PICTURES")
             if folder:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -134,6 +135,37 @@ def await_line(process, text):
         if text in line:
             return
     raise AssertionError(f"no {text!r}: {process.stderr.read()}")
+
+
+def test_who_brings_no_command_is_told_where_the_proxies_are(scenario):
+    """Port 0 is any: nobody could go there otherwise. With a command its environment says it."""
+    path = scenario.write(ECHO + "[at 0s]\narm = power_loss proxy=p duration=100ms\n"
+                          "[expect]\nno_loss = yes\n",
+                          head="[scenario s]\nstart = traffic\nsettle = 10ms\n")
+    driver = scenario.start(path)
+    told = driver.stderr.readline()
+    port = re.fullmatch(r"deadpeer run: p listening on 127\.0\.0\.1:(\d+)\n", told)
+    assert port, told
+    with socket.create_connection(("127.0.0.1", int(port[1]))) as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+        _, err = driver.communicate(timeout=20)
+    assert driver.returncode == PASS and "step 1: pass" in err, err
+    silent = scenario.write("start_within = 50ms\n" + ECHO + "[at 0s]\npause = 1ms\n"
+                            "[expect]\nno_loss = yes\n", "silent.ini",
+                            head="[scenario s]\nstart = traffic\nsettle = 10ms\n")
+    assert "listening" not in scenario.run(silent, "--quiet").err
+    assert "listening" not in scenario.run(silent, command=["true"]).err
+
+
+@pytest.mark.parametrize("when", ["[after traffic]", "[at 1s]"])
+def test_a_command_that_ends_at_once_is_not_waited_for(scenario, when):
+    """A misspelt one, say: nothing was struck, and nothing will be."""
+    path = scenario.write(ECHO + when + "\narm = power_loss proxy=p duration=1s\n"
+                          "[expect]\nnever_detect = yes\nrecover_within = 1s\n",
+                          head="[scenario s]\nsettle = 1h\n")
+    said = scenario.run(path, command=["false"])
+    assert said.code == VACUOUS and "the command has ended" in said.out, said
 
 
 # --- what it exits with ---
@@ -520,6 +552,28 @@ def test_a_running_relay_that_dies_is_told(scenario, two, tmp_path, pause):
     third.process.wait()
 
 
+def test_a_running_relay_that_is_another_one_now_is_told(scenario, two, tmp_path):
+    """It answers at the same address again, without the faults of the run and all that it knew."""
+    folder = tmp_path / "c"
+    folder.mkdir()
+    third = Deadpeer(folder, admin=f"unix:{folder}/admin").start()
+    path = scenario.write("[at 0]\narm = latency proxy=a latency=1ms\npause = 50s\n"
+                          "[expect]\nno_loss = yes\n")
+    driver = scenario.start(path, *admins(two), "--admin", f"unix:{folder}/admin")
+    try:
+        two[0].wait_event("fault.active")
+        third.process.kill()
+        third.process.wait()
+        third.start()
+        out, err = driver.communicate(timeout=20)
+    finally:
+        driver.kill()
+        assert third.stop() == 0
+    assert driver.returncode == NOT_INJECTED, (out, err)
+    assert f"unix:{folder}/admin was started anew during the run" in err, err
+    assert "a relay was lost" in out, out
+
+
 def test_how_the_clocks_stand_is_shown(scenario, two):
     path = scenario.write("[at 0]\npause = 1ms\n[expect]\nno_loss = yes\n")
     said = scenario.run(path, *admins(two))
@@ -649,8 +703,8 @@ def test_nothing_is_played_when_it_is_judged_again(scenario, words):
 POOL = """
 import os, random, socket, sys, threading, time
 n, kind = int(sys.argv[1]), sys.argv[2]
-WAITS = {"constant": lambda k: 0.3, "exponential": lambda k: min(0.1 * 2 ** k, 1.6),
-         "jitter": lambda k: random.uniform(0, min(0.1 * 2 ** k, 1.6))}
+WAITS = {"constant": lambda k, draw: 0.3, "exponential": lambda k, draw: min(0.1 * 2 ** k, 1.6),
+         "jitter": lambda k, draw: draw.uniform(0, min(0.1 * 2 ** k, 1.6))}
 def connect():
     s = socket.create_connection((os.environ["DEADPEER_P_HOST"], int(os.environ["DEADPEER_P_PORT"])))
     hello(s)
@@ -660,8 +714,8 @@ def hello(s):
     s.sendall(b"hello")
     if not s.recv(5):
         raise OSError
-def one():
-    s = connect()
+def one(seed):
+    s, draw = connect(), random.Random(seed)
     while True:
         try:
             hello(s)
@@ -669,16 +723,21 @@ def one():
         except OSError:
             s.close()
             for k in range(1000):
-                time.sleep(WAITS[kind](k))
+                time.sleep(WAITS[kind](k, draw))
                 try:
                     s = connect()
                     break
                 except OSError:
                     pass
-for _ in range(n):
-    threading.Thread(target=one, daemon=True).start()
+for i in range(n):
+    threading.Thread(target=one, args=[i], daemon=True).start()
 time.sleep(60)
 """
+
+
+def when_there_are(n):
+    """A step that begins when so many connections have carried bytes."""
+    return f"[after traffic]\ncount = {n}\n"
 
 
 def pool(n, kind):
@@ -691,9 +750,9 @@ def pool(n, kind):
     ("exponential", "backoff = exponential\nmax_attempts = 12\n"),
     ("jitter", "backoff = exponential\njitter_at_least = 10%\nmax_attempts = 25\n")])
 def test_connections_of_one_process_are_judged_each(scenario, kind, expect):
-    path = scenario.write(ECHO + "[at 1s]\narm = process_crash proxy=p restart_after=4s\n"
+    path = scenario.write(ECHO + when_there_are(8) + "arm = process_crash proxy=p restart_after=4s\n"
                           "[expect]\nfull_recovery_within = 5s\n" + expect,
-                          head="[scenario s]\nstart = traffic\nsettle = 10s\n")
+                          head="[scenario s]\nsettle = 10s\n")
     said = scenario.run(path, command=pool(8, kind))
     deaths = verdict_of(scenario)["deaths"]
     assert len(deaths) == 8 and all(d["reconnect"] for d in deaths)
@@ -702,19 +761,19 @@ def test_connections_of_one_process_are_judged_each(scenario, kind, expect):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="with CAP_NET_RAW they are heard")
 def test_refused_attempts_that_nobody_hears_are_no_pass(scenario):
-    path = scenario.write(ECHO + "[at 1s]\narm = process_crash proxy=p restart_after=2s\n"
+    path = scenario.write(ECHO + when_there_are(1) + "arm = process_crash proxy=p restart_after=2s\n"
                           "[expect]\nmax_attempts = 25\nmax_storm = 100\nbackoff = constant\n",
-                          head="[scenario s]\nstart = traffic\nsettle = 6s\n")
+                          head="[scenario s]\nsettle = 6s\n")
     said = scenario.run(path, command=pool(1, "constant"))
     results = [e["result"] for e in verdict_of(scenario)["expectations"]]
     assert said.code == FAIL and results == ["error"] * 3, said
 
 
 def test_who_lives_through_a_partition_is_seen_to_recover(scenario):
-    path = scenario.write(ECHO + "[at 1s]\narm = partition proxy=p duration=1s\n"
+    path = scenario.write(ECHO + when_there_are(3) + "arm = partition proxy=p duration=1s\n"
                           "[expect]\nrecover_within = 8s\nfull_recovery_within = 8s\n"
                           "no_loss = yes\n",
-                          head="[scenario s]\nstart = traffic\nsettle = 10s\n")
+                          head="[scenario s]\nsettle = 10s\n")
     said = scenario.run(path, command=pool(3, "constant"))
     assert said.code == PASS, said
     verdict = verdict_of(scenario)
@@ -723,7 +782,8 @@ def test_who_lives_through_a_partition_is_seen_to_recover(scenario):
 
 
 SEEDED = """
-[at 0.5s]
+[after traffic]
+count = 16
 name = some
 arm = partition proxy=p toxicity=50% duration=100ms name=half
 pause = 100ms..900ms
@@ -750,8 +810,8 @@ def test_the_same_seed_does_the_same_to_the_same(scenario):
 
     def strikes(seed):
         scenario.run(path, "--seed", str(seed), command=[sys.executable, "-c", HOLD])
-        return [(e["fault"], e["session"], e["at_ns"] / 1e9)
-                for e in scenario.events("session.struck")]
+        struck = scenario.events("session.struck")
+        return [(e["fault"], e["session"], (e["at_ns"] - struck[0]["at_ns"]) / 1e9) for e in struck]
 
     first, again, other = strikes(11), strikes(11), strikes(12)
     assert {s[0] for s in first} == {"half", "some"}

@@ -381,6 +381,17 @@ def test_what_comes_and_goes_is_in_the_ports_file(deadpeer):
     assert list(deadpeer.ports()) == ["admin"]
 
 
+def test_without_its_ports_file_it_does_not_start(tmp_path):
+    """Who waits for the file would wait for ever."""
+    d = Deadpeer(tmp_path, "--ports-file", "/proc/none/ports").launch()
+    try:
+        d.process.wait(20)
+    finally:
+        assert d.stop() == 1
+    assert "deadpeer serve: ports_file /proc/none/ports: No such file or directory" in d.read("log")
+    assert "ready" not in d.read("out")
+
+
 def test_terminated_it_ends_though_somebody_is_connected(deadpeer):
     idle = dial(deadpeer.api.address)
     idle.sendall(b"GET /ver")

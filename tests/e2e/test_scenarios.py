@@ -3,6 +3,7 @@ that has to pass it."""
 import concurrent.futures
 import glob
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -38,7 +39,8 @@ PLAYS = {
     "flapping": ({"duration": "7s", "settle": "11s"}, {}, client("good", "deadline=8", "life=1.5")),
     "hang": ({"duration": "5s", "settle": "8s"}, {"[at 3s]": "[at 1s]"}, client("good")),
     "lost-probes": ({"duration": "5s", "settle": "1s"}, {}, client("good", "pause=2.5")),
-    "mass-reconnect": ({"restart_after": "6s", "settle": "5s"}, {"[at 5s]": "[at 2s]"},
+    "mass-reconnect": ({"restart_after": "6s", "settle": "5s"},
+                       {"start = traffic\n": "", "[at 5s]": "[after traffic]\ncount = 5"},
                        bad("jitter", "5")),
     "power-loss-idle": ({"settle": "8s"}, {}, client("good", "pause=60")),
     "power-loss-idle-no-keepalive": ({"settle": "3s"}, {}, bad("never")),
@@ -157,3 +159,5 @@ def test_readme():
     rows = [line.split("]")[0].split("[")[1] for line in read(README).splitlines()
             if line.startswith("| [") and "config/scenarios/" in line]
     assert sorted(rows) == NAMES
+    told = re.search(r"An ordinary user can play all but.*?\n\n", read(README), re.S)[0]
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(NEEDS)

@@ -4,6 +4,7 @@ import pytest
 
 from survive import ECHO, FAIL, PASS, bad, client, heard, play, shortened
 
+WHEN_ALL_ARE_THERE = {"start = traffic\n": "", "[at 5s]": "[after traffic]\ncount = 10"}
 CRASH = dict(restart_after="6s", settle="5s", full_recovery_within="12s")
 
 
@@ -12,7 +13,12 @@ CRASH = dict(restart_after="6s", settle="5s", full_recovery_within="12s")
     ("storm", "fail", "fail", "any"), ("step", "pass", "pass", "fail"),
     ("jitter", "pass", "pass", "pass")])
 def test_mass_reconnect(tmp_path, what, storm, backoff, jitter):
-    v = play(tmp_path, shortened("mass-reconnect", **CRASH).replace("[at 5s]", "[at 2s]"), bad(what, "10"), ECHO)
+    scenario = shortened("mass-reconnect", **CRASH)
+    for old, new in WHEN_ALL_ARE_THERE.items():
+        assert old in scenario
+        scenario = scenario.replace(old, new)
+    v = play(tmp_path, scenario, bad(what, "10"), ECHO)
+    assert len(v.deaths()) == 10, str(v)
     assert v.status == (PASS if what == "jitter" else FAIL), str(v)
     assert v.result("max_storm") == storm, str(v)
     assert v.result("backoff") == backoff, str(v)

@@ -4,12 +4,15 @@ Taking rungs of the wire away is an honest way to spoil a row: with min-TTL alon
 be, since the dying connections say FIN; with nothing at all five rows cannot even be played.
 """
 
+import fcntl
 import json
 import os
 import pty
 import re
 import shutil
+import struct
 import subprocess
+import termios
 import time
 
 import lab
@@ -117,13 +120,14 @@ def test_table_is_straight(machine, binary, locale, corner):
     assert "\033" not in run.stdout
 
 
-@pytest.mark.parametrize("no_color", ["", "1"])
-def test_terminal_is_redrawn(machine, binary, no_color):
+def in_terminal(machine, binary, columns=0, **environ):
+    """All that the demo writes on a terminal so wide (0: it does not know)."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
     with machine.inside():
         run = subprocess.Popen([*PRIVILEGES["nobody"].command(), binary, "demo"], stdin=theirs,
                                stdout=theirs, stderr=theirs,
-                               env={**PLAIN, "TERM": "xterm", "NO_COLOR": no_color})
+                               env={**PLAIN, "TERM": "xterm", **environ})
     os.close(theirs)
     seen = b""
     while True:
@@ -136,8 +140,24 @@ def test_terminal_is_redrawn(machine, binary, no_color):
         seen += piece
     os.close(ours)
     assert run.wait(LIMIT) == 0
+    return seen
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_terminal_is_redrawn(machine, binary, no_color):
+    seen = in_terminal(machine, binary, NO_COLOR=no_color)
     assert len(re.findall(rb"\033\[\d+A\033\[J", seen)) > 50
     assert bool(re.search(rb"\033\[[\d;]*m", seen)) == (not no_color)
+
+
+@pytest.mark.parametrize("columns, wide, tables", [(80, 63, 2), (50, 40, 4), (109, 109, 1)])
+def test_table_fits_the_terminal(machine, binary, columns, wide, tables):
+    """Side by side as many peers as there is room for, the others below."""
+    seen = in_terminal(machine, binary, columns, NO_COLOR="1").decode().replace("\r\n", "\n")
+    table = [line for line in seen.splitlines() if line and line[0] in "│┌├└"]
+    assert {len(line) for line in table} == {wide}
+    assert sum(line[0] == "┌" for line in table) == tables
+    assert sum(line.count("✓") for line in table) == CELLS
 
 
 @namespaces

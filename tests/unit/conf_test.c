@@ -362,8 +362,7 @@ static const struct {
 	    ":4: [fault f] missing; expected proxy=NAME, proxy=* or host=NAME, which say where it "
 	    "acts\n" },
 	{ PROXY "[fault f]\nproxy = *\ntype = powerloss\ndown = 5s\ndelay = 5\n",
-	    ":6: [fault f] type: expected one of power_loss, reboot, refuse, reset, got "
-	    "\"powerloss\" (did you "
+	    ":6: [fault f] type: there is no \"powerloss\" (did you "
 	    "mean \"power_loss\"?)\n"
 	    ":8: [fault f] delay: expected a duration with a unit, such as 250ms, 5s or 2m, got "
 	    "\"5\"\n" },
@@ -587,9 +586,8 @@ static const struct {
 } bad_texts[] = {
 	{ "", "type: missing; expected one of power_loss, reboot, refuse, reset\n" },
 	{ "delay=5s", "type: missing; expected one of power_loss, reboot, refuse, reset\n" },
-	{ "powerloss", "type: expected one of power_loss, reboot, refuse, reset, got \"powerloss\" "
-		       "(did you mean "
-		       "\"power_loss\"?)\n" },
+	{ "powerloss", "type: there is no \"powerloss\" (did you mean \"power_loss\"?)\n" },
+	{ "gravity", "type: expected one of power_loss, reboot, refuse, reset, got \"gravity\"\n" },
 	{ "reset delay=5 dealy=5s",
 	    "delay: expected a duration with a unit, such as 250ms, 5s or 2m, got \"5\"\n"
 	    "dealy: unknown key (did you mean \"delay\"?)\n" },

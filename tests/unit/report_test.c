@@ -75,6 +75,38 @@ START_TEST(markup_prints)
 }
 END_TEST
 
+START_TEST(words_are_broken)
+{
+	static const struct {
+		const char *text;
+		size_t columns;
+		const char *lines;
+	} cases[] = {
+		{ "", 5, "" }, { "one", 3, "one|" }, { "one two", 7, "one two|" },
+		{ "one two", 6, "one|two|" }, { "one  two three", 5, "one|two|three|" },
+		{ "one two three", 9, "one two|three|" }, { "abcdefgh ij", 3, "abc|def|gh|ij|" },
+		{ "\xc3\xa4\xc3\xa4 \xc3\xb6", 2, "\xc3\xa4\xc3\xa4|\xc3\xb6|" },
+		{ "\x1b\x1b", 1, "\\x1b|\\x1b|" }, /* whole or not at all */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *rest = cases[i].text;
+		char *buf;
+		size_t size, used;
+		FILE *out = open_memstream(&buf, &size);
+
+		while (*rest) {
+			rest = escape_write_words(out, rest, cases[i].columns, &used);
+			putc('|', out);
+			ck_assert_uint_le(used, cases[i].columns < 4 ? 4 : cases[i].columns);
+		}
+		fclose(out);
+		ck_assert_str_eq(buf, cases[i].lines);
+		free(buf);
+	}
+}
+END_TEST
+
 START_TEST(columns_are_cut)
 {
 	char *buf;
@@ -380,6 +412,7 @@ Suite *report_suite(void)
 	tcase_add_loop_test(words, escapes_hold, 0, sizeof(escapes) / sizeof(*escapes));
 	tcase_add_test(words, markup_prints);
 	tcase_add_test(words, columns_are_cut);
+	tcase_add_test(words, words_are_broken);
 	tcase_add_loop_test(words, durations_are_words, 0, sizeof(durations) / sizeof(*durations));
 	tcase_add_test(words, axis_places);
 	suite_add_tcase(s, words);

@@ -40,19 +40,19 @@ static const struct {
 	const char *expect, *result, *script, *message; /* a part of it; NULL: any */
 } cases[] = {
 	{ "detect_within = 4s", PASS, KNEW("5") RIG_END("20"),
-	    "detected after 4 s, limit 4 s; 0 s to spare" },
+	    "detected after 4 s, expected within 4 s; 0 s to spare" },
 	{ "detect_within = 4s", FAIL, KNEW("5.000000001") RIG_END("20"), "1 ns too late" },
 	{ "detect_within = 4s", FAIL, STRUCK RIG_END("20"),
-	    "not detected in 19 s, limit 4 s; not in 19 s" },
+	    "not detected in 19 s, expected within 4 s; not in 19 s" },
 	{ "detect_within = 4s", ERROR, STRUCK RIG_END("5"), "only 4 s were watched" },
 	{ "detect_within = 4s", FAIL, STRUCK RIG_END("5.000000001"), "not in 4 s" },
 	{ "detect_within = 4s", VOID, OPENED RIG_END("20"),
-	    "nothing was shown, limit 4 s: no session" },
+	    "nothing was shown, expected within 4 s: no session" },
 	{ "detect_within = 4s", VOID, UNUSED RIG_END("20"), "both ways was struck" },
 
 	{ "never_detect = yes", PASS, STRUCK RIG_END("20"), "not detected in 19 s" },
 	{ "never_detect = yes", FAIL, KNEW("5") RIG_END("20"),
-	    "detected after 4 s, never detected; by fin" },
+	    "detected after 4 s, expected no detection; by fin" },
 	{ "never_detect = yes", FAIL, KNEW("10.999999999") RIG_LIFTED RIG_END("20"), NULL },
 	{ "never_detect = yes", PASS, STRUCK RIG_LIFTED RIG_PEER("11.1", "1", "rst") RIG_END("20"),
 	    NULL },
@@ -64,26 +64,26 @@ static const struct {
 	{ "never_detect = yes", VOID, UNUSED RIG_END("20"), NULL },
 
 	{ "reconnect_within = 3s", PASS, KNEW("5") RIG_LIFTED CLOSED("") BACK("14") RIG_END("20"),
-	    "reconnected after 3 s, limit 3 s; 0 s to spare" },
+	    "reconnected after 3 s, expected within 3 s; 0 s to spare" },
 	{ "reconnect_within = 3s", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED("") BACK("14.000000001") RIG_END("20"), NULL },
 	{ "reconnect_within = 3s", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED("") SYN("6", "2000") RIG_END("20"),
-	    "not reconnected with 1 attempt, limit 3 s; not in 9 s" },
+	    "not reconnected with 1 attempt, expected within 3 s; not in 9 s" },
 	{ "reconnect_within = 3s", ERROR, KNEW("5") RIG_LIFTED CLOSED("") RIG_END("14"), NULL },
 	{ "reconnect_within = 3s", VOID, KNEW("5") RIG_END("20"), "could come back" },
 	{ "reconnect_within = 3s", VOID, UNUSED RIG_END("20"), NULL },
 
 	{ "max_attempts = 2", PASS, KNEW("5") SYN("6", "2") SYN("7", "3") RIG_END("20"),
-	    "2 attempts, at most 2 attempts; 0 to spare" },
+	    "2 attempts, expected at most 2 attempts; 0 to spare" },
 	{ "max_attempts = 2", FAIL,
 	    KNEW("5") SYN("6", "2") SYN("7", "3") SYN("8", "4") RIG_END("20"),
-	    "3 attempts, at most 2 attempts; 1 too many" },
+	    "3 attempts, expected at most 2 attempts; 1 too many" },
 	{ "max_attempts = 2", VOID, STRUCK RIG_END("20"), "seen to give up" },
 	{ "max_attempts = 2", VOID, UNUSED RIG_END("20"), NULL },
 
 	{ "min_first_delay = 1s", PASS, KNEW("5") SYN("6", "2") RIG_END("20"),
-	    "first attempt after 1 s, at least 1 s; 0 s to spare" },
+	    "first attempt after 1 s, expected at least 1 s; 0 s to spare" },
 	{ "min_first_delay = 1s", FAIL, KNEW("5") SYN("5.999999999", "2") RIG_END("20"),
 	    "too soon" },
 	{ "min_first_delay = 1s", VOID, KNEW("5") RIG_END("20"), NULL },
@@ -93,7 +93,7 @@ static const struct {
 	{ "backoff = exponential", PASS,
 	    KNEW("2") SYN("3", "1") SYN("4", "2") SYN("5.3", "3") SYN("6.99", "4") SYN("9.187", "5")
 		RIG_END("20"),
-	    "4 gaps that grow 1.3 times each, gaps that grow" },
+	    "4 gaps that grow 1.3 times each, expected gaps that grow" },
 	{ "backoff = exponential", FAIL,
 	    KNEW("2") SYN("3", "1") SYN("4", "2") SYN("5.29", "3") SYN("6.9541", "4")
 		SYN("9.100789", "5") RIG_END("20"),
@@ -102,7 +102,7 @@ static const struct {
 	    KNEW("2") SYN("3", "1") SYN("4", "2") SYN("6", "3") RIG_END("20"), "too few" },
 	{ "backoff = constant", PASS,
 	    KNEW("2") SYN("3", "1") SYN("4", "2") SYN("5", "3") SYN("6", "4") RIG_END("20"),
-	    "3 gaps that grow 1 times each, constant gaps" },
+	    "3 gaps that grow 1 times each, expected constant gaps" },
 	{ "backoff = constant", PASS,
 	    KNEW("2") SYN("3", "1") SYN("4", "2") SYN("5.25", "3") SYN("6.8125", "4") RIG_END("20"),
 	    "1.25" },
@@ -119,10 +119,10 @@ static const struct {
 
 	{ "max_storm = 2", PASS,
 	    KNEW("2") SYN("3", "1") SYN("3.5", "2") SYN("4", "3") RIG_END("20"),
-	    "2 attempts in a second, at most 2 attempts a second; 0 to spare" },
+	    "2 attempts in a second, expected at most 2 attempts a second; 0 to spare" },
 	{ "max_storm = 2", FAIL,
 	    KNEW("2") SYN("3", "1") SYN("3.5", "2") SYN("3.999999999", "3") RIG_END("20"),
-	    "3 attempts in a second, at most 2 attempts a second; 1 too many" },
+	    "3 attempts in a second, expected at most 2 attempts a second; 1 too many" },
 	{ "max_storm = 2", VOID, UNUSED RIG_END("20"), NULL },
 
 	{ "jitter_at_least = 40%", PASS,
@@ -132,7 +132,7 @@ static const struct {
 		    "2") "3 client.syn proxy=db client=10.0.0.2:2 retransmission=false\n"
 			 "4.4 client.syn proxy=db client=10.0.0.2:3 retransmission=false\n" RIG_END(
 			     "20"),
-	    "40 % of jitter, at least 40 % of jitter; 0 % more" },
+	    "40 % of jitter, expected at least 40 % of jitter; 0 % more" },
 	{ "jitter_at_least = 41%", FAIL,
 	    STRUCK RIG_SESSION("0.6", "db", "9", "10.0.0.2:1") RIG_STRUCK(
 		"1", "dead", "9", "10.0.0.2:1", "idle") RIG_PEER("2", "1", "fin")
@@ -152,12 +152,12 @@ static const struct {
 	    NULL },
 
 	{ "recover_within = 3s", PASS, KNEW("5") RIG_LIFTED CLOSED("") BACK("14") RIG_END("20"),
-	    "first bytes both ways 3 s after the fault's end, limit 3 s; 0 s to spare" },
+	    "first bytes both ways 3 s after the fault's end, expected within 3 s; 0 s to spare" },
 	{ "recover_within = 3s", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED("") BACK("14.000000001") RIG_END("20"), NULL },
 	{ "recover_within = 3s", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED("") RIG_OPEN("14", "db", "2", "10.0.0.1:2") RIG_END("20"),
-	    "no bytes both ways since the fault's end, limit 3 s; not in 9 s" },
+	    "no bytes both ways since the fault's end, expected within 3 s; not in 9 s" },
 	{ "recover_within = 3s", ERROR, KNEW("5") RIG_LIFTED CLOSED("") RIG_END("14"), NULL },
 	{ "recover_within = 3s", VOID, KNEW("5") RIG_END("20"), "was lifted" },
 	{ "recover_within = 3s", VOID, UNUSED RIG_END("20"), NULL },
@@ -178,7 +178,8 @@ static const struct {
 		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED(
 		    "") "11 session.closed proxy=db session=3 reason=fault fault=dead\n" BACK("12")
 		    RIG_SESSION("14", "db", "4", "10.0.0.3:2") RIG_END("20"),
-	    "as many sessions with traffic as before 3 s after the fault's end, limit 3 s" },
+	    "as many sessions with traffic as before 3 s after the fault's end, expected within 3 "
+	    "s" },
 	{ "full_recovery_within = 3s", FAIL,
 	    KNEW("5") RIG_SESSION("0.7", "db", "3", "10.0.0.3:1")
 		RIG_STRUCK("1", "dead", "3", "10.0.0.3:1", "idle") RIG_LIFTED CLOSED(
@@ -199,19 +200,19 @@ static const struct {
 	    "killed by signal 11" },
 
 	{ "no_zombies = yes", PASS, KNEW("5") RIG_END("20"),
-	    "given up, no dead session still held" },
+	    "given up, expected no dead session still held" },
 	{ "no_zombies = yes", FAIL, STRUCK RIG_END("20"),
-	    "still held, no dead session still held" },
+	    "still held, expected no dead session still held" },
 	{ "no_zombies = yes", FAIL, STRUCK RIG_LIFTED CLOSED("") RIG_END("20"),
 	    "19 s after its death" },
 	{ "no_zombies = yes", VOID, UNUSED RIG_END("20"), NULL },
 	{ "no_zombies = yes", VOID, STRUCK RIG_LIFTED RIG_END("20"), "died" },
 
 	{ "no_loss = yes", PASS, KNEW("5") RIG_LIFTED CLOSED("") RIG_END("20"),
-	    "nothing lost, no byte lost" },
+	    "nothing lost, expected no byte lost" },
 	{ "no_loss = yes", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED(" upstream_lost_bytes=1") RIG_END("20"),
-	    "1 bytes to the server and 0 to the client lost, no byte lost; 1 too many" },
+	    "1 bytes to the server and 0 to the client lost, expected no byte lost; 1 too many" },
 	{ "no_loss = yes", FAIL,
 	    KNEW("5") RIG_LIFTED CLOSED(" downstream_lost_bytes=1") RIG_END("20"), NULL },
 	{ "no_loss = yes", ERROR, KNEW("5") RIG_END("20"), "had not ended" },
@@ -222,14 +223,15 @@ static const struct {
 	{ "no_duplicates = yes", FAIL,
 	    KNEW("5") RIG_LIFTED BACK(
 		"12") "12 session.repeated proxy=db session=2 of=1 bytes=9\n" RIG_END("20"),
-	    "a request of 9 bytes that had no answer was sent once more, no request sent twice; 9 "
+	    "a request of 9 bytes that had no answer was sent once more, expected no request sent "
+	    "twice; 9 "
 	    "too many" },
 	{ "no_duplicates = yes", VOID, KNEW("5") RIG_LIFTED RIG_END("20"), "again" },
 
 	{ "other_side_closed_within = 3s\nproxy = web", PASS,
 	    RIG_SESSION("0.4", "web", "8", "10.0.0.9:1") STRUCK
 	    "4 session.peer proxy=web session=8 leg=server what=fin seen_by=bytes\n" RIG_END("20"),
-	    "closed after 3 s, limit 3 s; 0 s to spare" },
+	    "closed after 3 s, expected within 3 s; 0 s to spare" },
 	{ "other_side_closed_within = 3s\nproxy = web", FAIL,
 	    RIG_SESSION("0.4", "web", "8", "10.0.0.9:1") STRUCK
 	    "4.000000001 session.peer proxy=web session=8 leg=server what=fin "
@@ -237,16 +239,16 @@ static const struct {
 	    NULL },
 	{ "other_side_closed_within = 3s\nproxy = web", FAIL,
 	    RIG_SESSION("0.4", "web", "8", "10.0.0.9:1") STRUCK RIG_END("20"),
-	    "not closed, limit 3 s; not in 19 s" },
+	    "not closed, expected within 3 s; not in 19 s" },
 	{ "other_side_closed_within = 3s\nproxy = web", VOID, STRUCK RIG_END("20"),
 	    "another proxy's" },
 	{ "other_side_closed_within = 3s\nproxy = db", VOID,
 	    STRUCK RIG_SESSION("0.4", "db", "8", "10.0.0.9:1") RIG_END("20"), NULL },
 
 	{ "exit_code = 3", PASS, STRUCK "6 command.exited code=3\n" RIG_END("20"),
-	    "exit code 3, exit code 3 (" },
+	    "exit code 3, expected exit code 3 (" },
 	{ "exit_code = 3", FAIL, STRUCK "6 command.exited code=2\n" RIG_END("20"),
-	    "exit code 2, exit code 3 (" },
+	    "exit code 2, expected exit code 3 (" },
 	{ "exit_code = 3", FAIL, STRUCK "6 command.exited signal=11\n" RIG_END("20"),
 	    "killed by signal 11" },
 	{ "exit_code = 3", VOID, STRUCK RIG_END("20"), "did not end by itself" },
@@ -417,9 +419,18 @@ static const struct {
 START_TEST(attempts_that_cannot_be_seen_pass_nothing)
 {
 	struct rig r = judge(unseen[_i].expect, UNSEEN);
+	const char *message = rig_expect(&r, 0, "message");
 
-	ck_assert_msg(!strcmp(rig_result(&r), unseen[_i].result), "%s: %s", unseen[_i].expect,
-	    rig_expect(&r, 0, "message"));
+	ck_assert_msg(
+	    !strcmp(rig_result(&r), unseen[_i].result), "%s: %s", unseen[_i].expect, message);
+	/* what cannot be told has nothing to spare, but a remedy */
+	if (!strcmp(unseen[_i].result, ERROR)) {
+		ck_assert_msg(
+		    !strstr(message, "to spare") && !strstr(message, "too little"), "%s", message);
+		ck_assert_msg(
+		    strstr(message, "could not be seen; grant it: deadpeer doctor") != NULL, "%s",
+		    message);
+	}
 	rig_free(&r);
 }
 END_TEST
@@ -479,8 +490,9 @@ START_TEST(the_sentence)
 
 	ck_assert_msg(strstr(message, "detected after 937 s, its settings predict 925..") != NULL,
 	    "%s", message);
-	ck_assert_msg(strstr(message, " s, limit 30 s: no user timeout is set; 907 s too late; set "
-				      "TCP_USER_TIMEOUT, or a deadline for the answer") != NULL,
+	ck_assert_msg(
+	    strstr(message, " s, expected within 30 s: no user timeout is set; 907 s too late; set "
+			    "TCP_USER_TIMEOUT, or a deadline for the answer") != NULL,
 	    "%s", message);
 	ck_assert_str_eq(json_string_value(rig_at(&r, "deaths", 0, "against")), "within");
 	rig_free(&r);
@@ -510,6 +522,8 @@ END_TEST
 
 /* ---- settled ---- */
 
+#define SKIPPED "2 step.ended step=cut iteration=1 result=skipped\n"
+
 static const struct {
 	const char *expect, *script;
 	bool settled;
@@ -518,6 +532,16 @@ static const struct {
 	{ "detect_within = 9s", KNEW("5"), true },
 	{ "detect_within = 9s", OPENED, false },
 	{ "detect_within = 9s", OPENED "1 step.ended step=cut iteration=1 result=pass\n", false },
+	/* nothing was struck, and nothing can be any more */
+	{ "detect_within = 9s", OPENED SKIPPED, true },
+	{ "never_detect = yes", OPENED SKIPPED, true },
+	{ "exit_code = 0", OPENED SKIPPED, false },
+	{ "detect_within = 9s\nexit_code = 0", OPENED SKIPPED, false },
+	{ "detect_within = 9s", OPENED RIG_BEGAN RIG_LIFTED, true },
+	{ "detect_within = 9s", OPENED RIG_BEGAN, false },
+	{ "detect_within = 9s", OPENED RIG_BEGAN SKIPPED, false },
+	{ "detect_within = 9s", STRUCK SKIPPED, false },
+	{ "never_detect = yes", KNEW("5") RIG_LIFTED, false },
 	{ "reconnect_within = 9s", KNEW("5") RIG_LIFTED, false },
 	{ "reconnect_within = 9s", KNEW("5") RIG_LIFTED BACK("12"), true },
 	{ "recover_within = 9s", KNEW("5"), false },
