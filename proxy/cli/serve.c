@@ -15,8 +15,8 @@
 #include "cli/serve_options.h"
 #include "control/command.h"
 #include "faults/catalogue.h"
-#include "kernel/sniff.h"
 #include "kernel/sched.h"
+#include "kernel/sniff.h"
 #include "kernel/socket.h"
 #include "relay/proxy.h"
 #include <jansson.h>
