@@ -153,6 +153,28 @@ int socket_listen(const struct addr *a, int backlog, union sockaddr_any *bound)
 	return tcp_listen_on(&a->sa, a->len, true, backlog, bound);
 }
 
+const char *socket_listen_hint(int error)
+{
+	static const struct {
+		int error;
+		const char *hint;
+	} hints[] = {
+		{ EADDRINUSE,
+		    " (another process listens there: ss -ltnp tells which; port 0 is any "
+		    "free one)" },
+		{ EACCES, " (ports below 1024 want CAP_NET_BIND_SERVICE, a Unix socket a directory "
+			  "that may be written)" },
+		{ EADDRNOTAVAIL,
+		    " (no interface of this machine has that address: ip address tells "
+		    "which it has)" },
+	};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (hints[i].error == error)
+			return hints[i].hint;
+	return "";
+}
+
 int socket_refuse(int fd)
 {
 	return shutdown(fd, SHUT_RD);

@@ -18,6 +18,8 @@
  * must have been resolved to ADDR_IP before.
  */
 int socket_listen(const struct addr *a, int backlog, union sockaddr_any *bound);
+/* What to do where it failed with this errno: " (...)", static; "" where nobody knows. */
+const char *socket_listen_hint(int error);
 
 /* Stops listening, keeps the port: SYNs and the connections still queued are answered with RST
  * (shutdown(2) SHUT_RD on a listening socket: inet_csk_listen_stop()). TCP only. */

@@ -50,8 +50,8 @@ bool proxy_bind(struct proxy *p, char *err, size_t size)
 	p->fd =
 	    socket_listen(&listen, listen.kind == ADDR_UNIX ? (int)p->spec->backlog : -1, &bound);
 	if (p->fd < 0) {
-		snprintf(err, size, "proxy %s: cannot listen on %s: %s", p->spec->name, text,
-		    strerror(errno));
+		snprintf(err, size, "proxy %s: cannot listen on %s: %s%s", p->spec->name, text,
+		    strerror(errno), socket_listen_hint(errno));
 		return false;
 	}
 	p->bound = bound;

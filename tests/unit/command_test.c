@@ -204,7 +204,7 @@ START_TEST(a_failure_changes_nothing)
 	unsigned free = free_port(NULL), taken;
 	struct proxy *a, *b;
 	struct fault *f;
-	char text[512], expected[128];
+	char text[512], expected[320];
 	const char *err;
 	int fd, blocker;
 
@@ -219,8 +219,9 @@ START_TEST(a_failure_changes_nothing)
 	    "[fault g]\ntype=refuse\nproxy=*\n",
 	    free, taken);
 	err = apply_fails(text);
-	snprintf(expected, sizeof(expected), "proxy c: cannot listen on 127.0.0.1:%u: %s", taken,
-	    strerror(EADDRINUSE));
+	snprintf(expected, sizeof(expected), "proxy c: cannot listen on 127.0.0.1:%u: %s%s", taken,
+	    strerror(EADDRINUSE), socket_listen_hint(EADDRINUSE));
+	ck_assert_ptr_nonnull(strstr(expected, "another process"));
 	ck_assert_str_eq(err, expected);
 	ck_assert_uint_eq(errors.count, 1);
 	ck_assert_ptr_eq(stage_find("a"), a);
