@@ -260,12 +260,35 @@ void conns_drop(struct conns *c, struct evhttp_connection *evcon)
 		evhttp_connection_free(evcon);
 }
 
-void conns_request(struct conns *c, struct evhttp_connection *evcon)
+/* What goes still takes its room: in one round of the loop a request can come on each of them. */
+static bool has_room(struct conns *c)
+{
+	size_t total = 0, most = 0;
+	struct conn *conn, *worst = NULL;
+
+	TAILQ_FOREACH (conn, &c->all, next) {
+		size_t unread = evbuffer_get_length(bufferevent_get_output(conn->bev));
+
+		total += unread;
+		if (unread > most && !conn->shut) {
+			most = unread;
+			worst = conn;
+		}
+	}
+	if (total <= CONNS_UNREAD)
+		return true;
+	if (worst)
+		conn_shut(worst);
+	return false;
+}
+
+bool conns_request(struct conns *c, struct evhttp_connection *evcon)
 {
 	struct conn *conn = find(c, evcon);
 
-	if (!conn)
-		return;
 	/* Bytes that are there already begin the next request. */
-	conn->began_ns = evbuffer_get_length(bufferevent_get_input(conn->bev)) ? mono_now_ns() : 0;
+	if (conn)
+		conn->began_ns =
+		    evbuffer_get_length(bufferevent_get_input(conn->bev)) ? mono_now_ns() : 0;
+	return has_room(c);
 }

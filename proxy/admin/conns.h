@@ -1,7 +1,8 @@
 /*
  * The API's connections, watched so that none can hold a place: a request must be complete in 15 s
- * from its first byte, a connection may be idle for 60 s, and of more than 1024 the one that has
- * been idle for longest goes.
+ * from its first byte, a connection may be idle for 60 s, of more than 1024 the one that has been
+ * idle for longest goes, and of those that leave more than 64 MiB of answers unread the one that
+ * leaves most.
  */
 #pragma once
 #include <event2/bufferevent.h>
@@ -10,6 +11,7 @@
 
 #define CONNS_MAX       1024
 #define CONNS_AHEAD     (2 << 20) /* bytes read before they are wanted; more than a request has */
+#define CONNS_UNREAD    (64 << 20)
 #define CONNS_REQUEST_S 15
 #define CONNS_IDLE_S    60
 
@@ -37,5 +39,6 @@ void conns_drop(struct conns *c, struct evhttp_connection *evcon);
 /* After evhttp_free(). */
 void conns_free(struct conns *c);
 
-/* A whole request has come on this connection. */
-void conns_request(struct conns *c, struct evhttp_connection *evcon);
+/* A whole request has come on this connection. False: answers that nobody reads take all the room
+ * there is, so none is to be made of it that may be large; the worst of those readers goes. */
+bool conns_request(struct conns *c, struct evhttp_connection *evcon);

@@ -294,7 +294,7 @@ static json_t *responses_json(const char *text)
 }
 
 /* Who may call at all, and what may be wrong with that: the same everywhere but at probes. */
-static void add_guards(json_t *responses)
+static void add_guards(const struct route *r, json_t *responses)
 {
 	json_object_set_new(responses, "401",
 	    json_pack("{s:s, s:o}", "description", "the token is missing, or another", "content",
@@ -302,6 +302,10 @@ static void add_guards(json_t *responses)
 	json_object_set_new(responses, "403",
 	    json_pack("{s:s, s:o}", "description", "Host or Origin is another machine's", "content",
 		content_json("Error", 5)));
+	if (r->method == EVHTTP_REQ_GET)
+		json_object_set_new(responses, "503",
+		    json_pack("{s:s, s:o}", "description", "too many now", "content",
+			content_json("Error", 5)));
 }
 
 static json_t *operation_json(const struct route *r)
@@ -315,7 +319,7 @@ static json_t *operation_json(const struct route *r)
 	if (!r->answers)
 		json_object_set_new(o, "tags", json_pack("[s]", "Toxiproxy"));
 	else if (!native_is_probe(r->path))
-		add_guards(json_object_get(o, "responses"));
+		add_guards(r, json_object_get(o, "responses"));
 	return o;
 }
 

@@ -91,7 +91,7 @@ static bool is_local_only(const struct admin *a)
 }
 
 /* False: it has been answered. */
-static bool may_call(const struct admin *a, struct call *c)
+static bool may_call(const struct admin *a, struct call *c, bool room)
 {
 	const char *host = in_header(c, "Host");
 
@@ -105,6 +105,8 @@ static bool may_call(const struct admin *a, struct call *c)
 		    "address");
 	} else if (is_foreign(a, c, host)) {
 		reply_error(c, 403, "pages of other origins may not change anything");
+	} else if (!room && evhttp_request_get_command(c->req) == EVHTTP_REQ_GET) {
+		reply_error(c, 503, "too many answers wait to be read: read them, or try again");
 	} else {
 		return true;
 	}
@@ -206,12 +208,12 @@ static void request_came(struct evhttp_request *req, void *arg)
 	struct evhttp_connection *evcon = evhttp_request_get_connection(req);
 	struct admin *a = arg;
 	struct call c = { .control = a->control, .req = req, .native = a->native };
+	bool room = conns_request(a->conns, evcon);
 	char *path = path_of(req);
 
-	conns_request(a->conns, evcon);
 	name_client(&c, bufferevent_getfd(evhttp_connection_get_bufferevent(evcon)));
 	c.is_native = native_owns(path ? path : "/");
-	if (native_is_probe(path ? path : "/") || may_call(a, &c))
+	if (native_is_probe(path ? path : "/") || may_call(a, &c, room))
 		dispatch(a, &c, path ? path : "/");
 	free(path);
 	route_params_free(&c.params);

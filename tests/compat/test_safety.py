@@ -332,6 +332,30 @@ def test_questions_of_who_reads_no_answers(deadpeer, first):
     assert deadpeer.api.get("/version").status == 200
 
 
+def test_answers_that_nobody_reads_are_bounded(deadpeer):
+    """Two hundred of 2 MB are asked for; who leaves most unread goes, and soon others are answered."""
+    api = deadpeer.api
+    place = api.proxy("p", upstream="builtin:echo")["listen"]
+    for _ in range(2500):  # four events each
+        dial(place).close()
+    wait_until(lambda: len(api.get("/v1/events?limit=10000").body) > 1_500_000, 20)
+    before = deadpeer.resident_kib()
+    request = b"GET /v1/events?limit=10000 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    greedy = []
+    for _ in range(200):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(("127.0.0.1", int(api.address.rsplit(":", 1)[1])))
+        s.sendall(request)
+        greedy.append(s)
+    wait_until(lambda: api.get("/v1/events?limit=10000").status == 200)
+    grown = deadpeer.resident_kib() - before
+    for s in greedy:
+        s.close()
+    spare = 300 if "address" in BINARY else 48  # what a sanitizer keeps of what was freed
+    assert grown < (64 + spare) << 10, f"{grown} KiB more"
+
+
 # --- change after change ---
 
 def test_rapid_changes_leave_the_others_alone(deadpeer, echo):
