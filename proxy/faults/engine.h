@@ -117,6 +117,8 @@ void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns);
 void engine_bytes(struct engine *e, struct target *t, enum flow flow, int64_t now_ns);
 /* A leg was connected after the session had been struck: it gets what the faults want of it. */
 void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns);
+/* A leg is about to be closed, and with it goes the counter of what it dropped. */
+void engine_leg_ends(struct target *t);
 
 /* True: this segment, which has arrived at this door and is not RST, is to be answered with ICMP,
  * as *how says. */

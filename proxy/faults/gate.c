@@ -1,10 +1,13 @@
 /*
- * What the faults together want of a listening address: the largest gate wins. A gate that depends
- * on how many sessions there are is looked at again when one has come or gone, at the next tick.
+ * What the faults together want of a listening address, and that it is told: the largest gate wins,
+ * and the ranges of clients that some of them are silent to. A gate that depends on how many
+ * sessions there are is looked at again when one has come or gone, at the next tick.
  */
 #include "faults/engine.h"
 #include "faults/runs.h"
+#include <jansson.h>
 #include <limits.h>
+#include <string.h>
 
 enum gate fault_gate(const struct fault *f)
 {
@@ -30,7 +33,7 @@ enum gate fault_gate_at(const struct fault *f, const struct door *d)
 }
 
 /* Of all that fill its queue: the least. */
-unsigned gate_room(const struct engine *e, const struct door *d)
+static unsigned gate_room(const struct engine *e, const struct door *d)
 {
 	unsigned least = UINT_MAX;
 	struct fault *f;
@@ -42,7 +45,7 @@ unsigned gate_room(const struct engine *e, const struct door *d)
 	return least;
 }
 
-enum gate gate_wanted(const struct engine *e, const struct door *d)
+static enum gate gate_wanted(const struct engine *e, const struct door *d)
 {
 	enum gate gate = GATE_OPEN;
 	struct fault *f;
@@ -54,7 +57,7 @@ enum gate gate_wanted(const struct engine *e, const struct door *d)
 	return gate;
 }
 
-bool gate_forgets(const struct engine *e, const struct door *d)
+static bool gate_forgets(const struct engine *e, const struct door *d)
 {
 	struct fault *f;
 
@@ -64,6 +67,150 @@ bool gate_forgets(const struct engine *e, const struct door *d)
 			return true;
 	return false;
 }
+
+/* --- doors --- */
+
+/* What is silent at a door is no better than the door's own silence. */
+static void door_grade(struct engine *e, const struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (!f->spec->clients.family && d->gate != GATE_OPEN &&
+		    fault_spec_covers(f->spec, d->spec) && fault_gate_at(f, d) == d->gate)
+			fault_lower(f, d->gate_grade);
+}
+
+static void door_gate(struct engine *e, struct door *d)
+{
+	enum gate gate = gate_wanted(e, d), old = d->gate;
+	bool forgets = gate_forgets(e, d), forgot = d->forgets;
+	unsigned room = d->room;
+
+	d->room = gate_room(e, d);
+	d->forgets = forgets;
+	if (gate == old && (gate != GATE_FULL || room == d->room) && (forgot || !forgets)) {
+		door_grade(e, d);
+		return;
+	}
+	door_observe(e, d);
+	d->gate = gate;
+	if (gate == GATE_SILENT && old != gate) {
+		d->drops_told = 0;
+		e->observe_due_ns = 0; /* at the next tick: from then on by the interval */
+	}
+	d->gate_grade = d->ops->gate(d, gate);
+	door_grade(e, d);
+	if (gate != old && timeline_wants(e->timeline, EVENT_PROXY_GATE))
+		timeline_record(e->timeline, EVENT_PROXY_GATE,
+		    json_pack("{s:s, s:s, s:s}", "proxy", d->spec->name, "old", gate_names[old],
+			"new", gate_names[gate]));
+}
+
+/* `clients` on a gate: only those addresses meet it, and only silence can tell them apart. */
+static bool fault_wants_range(const struct fault *f)
+{
+	return f->spec->clients.family && fault_gate(f) == GATE_SILENT;
+}
+
+bool fault_ranges(const struct fault *f, const struct door *d)
+{
+	return f->ranged && fault_spec_covers(f->spec, d->spec);
+}
+
+/* Another fault keeps the same range silent. */
+static bool range_shared(const struct engine *e, const struct fault *f, const struct door *d)
+{
+	struct fault *g;
+
+	TAILQ_FOREACH (g, &e->faults, in_engine)
+		if (g != f && fault_ranges(g, d) &&
+		    !memcmp(&g->spec->clients, &f->spec->clients, sizeof(struct cidr)))
+			return true;
+	return false;
+}
+
+static void door_range(struct engine *e, struct fault *f, struct door *d, bool silent)
+{
+	const struct cidr *clients = &f->spec->clients;
+
+	if (silent) {
+		if (!door_observe(e, d)) /* nothing was silent: what counts counts from here */
+			d->drops_told = d->ops->drops(d);
+		e->observe_due_ns = 0;
+		fault_lower(f, d->ops->range(d, clients, true));
+	} else if (!range_shared(e, f, d)) {
+		d->ops->range(d, clients, false);
+	}
+}
+
+static void fault_ranges_change(struct fault *f, bool silent)
+{
+	struct door *d;
+
+	if (f->ranged == silent)
+		return;
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			door_range(f->engine, f, d, silent);
+	f->ranged = silent;
+}
+
+void fault_gates(struct fault *f)
+{
+	struct door *d;
+
+	fault_ranges_change(f, fault_wants_range(f));
+	if (f->ops->gate == GATE_OPEN || f->spec->clients.family)
+		return;
+	TAILQ_FOREACH (d, &f->engine->doors, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			door_gate(f->engine, d);
+}
+
+void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
+{
+	struct fault *f;
+
+	(void)now_ns;
+	TAILQ_INIT(&d->targets);
+	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
+	d->engine = e;
+	d->gate_grade = GRADE_EXACT;
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
+	door_gate(e, d);
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_ranges(f, d))
+			door_range(e, f, d, true);
+}
+
+void engine_door_changed(struct engine *e, struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
+	door_gate(e, d);
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (f->ranged)
+			door_range(e, f, d, fault_ranges(f, d));
+}
+
+void engine_door_remove(struct engine *e, struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		fault_forget(f, d);
+	TAILQ_REMOVE(&e->doors, d, in_engine);
+}
+
+/* --- sessions come and go --- */
 
 /* Not now: this may be within the accept loop of that door. */
 static void crowd_changed(struct engine *e, const struct door *d)

@@ -132,8 +132,10 @@ static bool rejects_large(
 	if (!r || !r->sieve || !s->data)
 		return false;
 	if (s->length <= mtu) {
-		if (has_learnt(r, s, mtu))
+		if (has_learnt(r, s, mtu)) {
+			run_observe(r); /* what was dropped is not counted without the sieve */
 			run_lift_sieve(r);
+		}
 		return false;
 	}
 	if (!r->answered || (int32_t)(s->seq - r->answered_seq) < 0)

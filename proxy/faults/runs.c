@@ -518,13 +518,8 @@ void engine_session_closed(struct engine *e, struct target *t, int64_t now_ns)
 {
 	(void)now_ns;
 	engine_session_done(e, t);
-	while (!LIST_EMPTY(&t->runs)) {
-		struct run *r = LIST_FIRST(&t->runs);
-
-		if (r->state == RUN_ACTIVE)
-			run_observe(r);
-		run_free(r);
-	}
+	while (!LIST_EMPTY(&t->runs))
+		run_free(LIST_FIRST(&t->runs));
 	for (enum flow flow = 0; flow < FLOWS; flow++)
 		stream_free(t->streams[flow]);
 	TAILQ_REMOVE(&t->door->targets, t, in_door);
@@ -544,4 +539,13 @@ void engine_leg_ready(struct engine *e, struct target *t, int64_t now_ns)
 			run_apply_sieve(r, LEG_SERVER);
 		fault_lower(r->fault, r->grade[LEG_SERVER]);
 	}
+}
+
+void engine_leg_ends(struct target *t)
+{
+	struct run *r;
+
+	LIST_FOREACH (r, &t->runs, in_target)
+		if (r->state == RUN_ACTIVE)
+			run_observe(r);
 }

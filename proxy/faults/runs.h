@@ -1,4 +1,4 @@
-/* Between engine.c and runs.c: who is chosen, what one run does, what is told. */
+/* Between the files of the engine: who is chosen, what one run does, what is told. */
 #pragma once
 #include "faults/catalogue.h"
 #include "faults/engine.h"
@@ -26,11 +26,8 @@ bool fault_strikes(const struct fault *f);
 void fault_enlist(struct fault *f);
 
 enum gate fault_gate_at(const struct fault *f, const struct door *d); /* ... at this door */
-/* What all of them want of this door; with GATE_FULL, the room that is left. */
-enum gate gate_wanted(const struct engine *e, const struct door *d);
-unsigned gate_room(const struct engine *e, const struct door *d);
-bool gate_forgets(const struct engine *e, const struct door *d);
-void door_gate(struct engine *e, struct door *d);    /* ... is done */
+/* The best grade that the wire has for it there. */
+enum grade door_promise(const struct engine *e, const struct fault_spec *s, const struct door *d);
 void gate_count(struct engine *e, struct target *t); /* until engine_session_done() */
 void gate_crowds(struct engine *e); /* all doors anew: sessions have come or gone */
 /* It keeps its clients' range silent at this door. */

@@ -413,16 +413,22 @@ void stream_retune(struct run *r)
 
 /* --- what the owner of the target calls --- */
 
+#define READ_OVER_LIMIT (16 << 10)
+
 size_t stream_room(const struct stream *s)
 {
 	const struct engine *e = engine_of(s);
+	size_t most;
 
 	if (s->ended || s->waiting >= e->buffer_bytes)
 		return 0;
-	/* Over the common limit each flow still gets one read at a time through. */
-	if (e->buffered >= e->buffer_total && s->waiting)
+	most = e->buffer_bytes - s->waiting;
+	if (e->buffered < e->buffer_total)
+		return most;
+	/* Over the common limit each flow still gets one small read at a time through. */
+	if (s->waiting)
 		return 0;
-	return e->buffer_bytes - s->waiting;
+	return most < READ_OVER_LIMIT ? most : READ_OVER_LIMIT;
 }
 
 /* b: made after c was; NULL: there was no memory for one of them. */

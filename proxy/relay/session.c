@@ -189,6 +189,7 @@ void session_vanish_leg(struct session *s, enum leg which)
 
 static void leg_close(struct session *s, struct leg_state *leg, enum ending how)
 {
+	engine_leg_ends(&s->target);
 	if (how == ENDING_VANISH) {
 		session_vanish_leg(s, leg->which);
 		return;

@@ -43,7 +43,7 @@ static uint32_t segments_dropped(const struct session *s)
 	uint32_t n = 0;
 
 	for (enum leg leg = 0; leg < LEGS; leg++)
-		if (s->legs[leg].wire.dirs)
+		if (s->legs[leg].wire.dirs || s->legs[leg].sieve)
 			n += t->ops->drops(t, leg);
 	return n;
 }

@@ -1,5 +1,6 @@
 """The native API: proxies, faults, healing, sessions."""
 import datetime
+import os
 import re
 import socket
 import subprocess
@@ -444,6 +445,19 @@ def test_kill(v1, echo, how, sees):
 def unacked(s):
     """tcpi_unacked of TCP_INFO."""
     return int.from_bytes(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[24:28], "little")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="CAP_NET_ADMIN: a socket filter drops")
+def test_segments_that_are_lost_are_counted(v1, echo):
+    made = v1.proxy(upstream=echo.address)
+    with dial(made["listen"]) as s:
+        assert echoes(s)
+        mine, = v1.sessions(1)
+        v1.fault("packet_loss", rate="100%", direction="upstream")
+        s.sendall(b"lost")
+        now = wait_until(lambda: (n := v1.get(f"/sessions/{mine['id']}"))
+                         and n["segments_dropped"] and n)
+        assert now["state"] == "open" and now["client_leg"] == "speaks"
 
 
 def test_kill_silent(v1, echo):

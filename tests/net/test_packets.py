@@ -208,6 +208,21 @@ def test_other_directions_probes_are_answered(world):
 
 
 @LOSSY
+def test_what_was_dropped_is_counted_to_the_end(world):
+    """However soon the session ends: sooner than anybody looks at the counter."""
+    d = world.serve(faults={"f": {"type": "ack_loss", "direction": "upstream"}},
+                    settings={"observe_interval": "10s"})
+    client, far = world.session(talk=False)
+    far.send(b"heard")
+    assert client.recv(5) == b"heard"
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    client.abort()
+    d.wait_event("session.closed")
+    dropped = d.events("segments.dropped", leg="client")
+    assert d.lift()["segments"] == sum(e["segments"] for e in dropped) > 0
+
+
+@LOSSY
 def test_it_holds_after_a_silence(world):
     """A partition's filter takes its place for a while; what it drops is the partition's."""
     d = world.serve(faults={"f": {"type": "mtu_blackhole", "direction": "both"}})

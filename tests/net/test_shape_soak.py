@@ -27,7 +27,6 @@ BOTH = {"direction": ["both", "upstream", "downstream"]}
 # What each type of the catalogue can be made to do without losing a byte; None: it cannot, or that is not
 # tried here.
 LOSSLESS = {
-    "noop": {},
     "power_loss": None,
     "reboot": None,
     "process_crash": None,

@@ -305,6 +305,7 @@ struct fake_target *fake_open(struct fake_door *d, const char *client)
 
 void fake_close(struct fake_target *t)
 {
+	engine_leg_ends(&t->target);
 	engine_session_closed(&t->world->engine, &t->target, t->world->now_ns);
 	ck_assert(LIST_EMPTY(&t->target.runs));
 	free(t);

@@ -199,6 +199,21 @@ START_TEST(only_large_packets_until_the_sender_has_learnt)
 }
 END_TEST
 
+/* However soon it learns: sooner than anybody would look at the counter. */
+START_TEST(large_packets_are_counted_before_the_sender_has_learnt)
+{
+	struct fake_target *t = fake_open(door(0), "10.0.0.1");
+	struct fault *f = fake_arm(w, "unreachable code=frag_needed mtu=1400");
+
+	ck_assert_str_eq(answer_data(1000, 5000), "frag_needed");
+	t->drops[LEG_CLIENT] += 3;
+	ck_assert_str_eq(answer_data(1000, 1400), "-");
+	ck_assert_int_eq(fake_event_int(w, EVENT_SEGMENTS_DROPPED, "segments"), 3);
+	fake_lift(w, f);
+	ck_assert_int_eq(fake_event_int(w, EVENT_FAULT_LIFTED, "segments"), 3);
+}
+END_TEST
+
 START_TEST(large_packets_around_the_end_of_sequence_numbers)
 {
 	fake_open(door(0), "10.0.0.1");
@@ -299,6 +314,7 @@ Suite *reject_suite(void)
 	tcase_add_test(c, of_several_the_first_armed_answers);
 	tcase_add_test(c, doors_come_while_it_is_active);
 	tcase_add_test(c, only_large_packets_until_the_sender_has_learnt);
+	tcase_add_test(c, large_packets_are_counted_before_the_sender_has_learnt);
 	tcase_add_test(c, large_packets_around_the_end_of_sequence_numbers);
 	tcase_add_test(c, the_first_that_fits_was_missed);
 	tcase_add_test(c, large_packets_until_it_is_lifted);

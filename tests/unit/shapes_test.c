@@ -275,6 +275,15 @@ static void check_flow(enum flow flow, unsigned said, bool ended)
 	ck_assert_msg(!ended, "no FIN");
 }
 
+static const char *roll_lossless(char *text, size_t size)
+{
+	snprintf(
+	    text, size, "%s direction=%s", lossless[roll(N_LOSSLESS)], direction_names[roll(3)]);
+	if (strncmp(text, "fin_race", 8) == 0)
+		*strstr(text, " direction") = 0;
+	return text;
+}
+
 START_TEST(any_three_keep_the_order_and_lose_nothing)
 {
 	struct fault *faults[3] = { 0 };
@@ -287,10 +296,7 @@ START_TEST(any_three_keep_the_order_and_lose_nothing)
 		unsigned place = roll(3);
 		char arm[128];
 
-		snprintf(arm, sizeof(arm), "%s direction=%s", lossless[roll(N_LOSSLESS)],
-		    direction_names[roll(3)]);
-		if (strncmp(arm, "fin_race", 8) == 0)
-			*strstr(arm, " direction") = 0;
+		roll_lossless(arm, sizeof(arm));
 		if (roll(6) == 0 && faults[place] && !shape_update(faults[place], arm)) {
 			fake_lift(w, faults[place]);
 			faults[place] = roll(3) ? fake_arm(w, arm) : NULL;
@@ -312,6 +318,46 @@ START_TEST(any_three_keep_the_order_and_lose_nothing)
 	check_flow(FLOW_DOWNSTREAM, said[FLOW_DOWNSTREAM], true);
 	ck_assert_ptr_null(t->target.streams[FLOW_UPSTREAM]);
 	ck_assert_ptr_null(t->target.streams[FLOW_DOWNSTREAM]);
+}
+END_TEST
+
+static void sink_is_ready(enum flow flow)
+{
+	if (t->target.streams[flow])
+		t->target.ops->shaped(&t->target, flow);
+}
+
+/* Lifted, everything goes on by itself; as long as nothing is, each stage must be called again by
+ * whatever made it wait: its own time, what has left behind it, or a sink that takes some again. */
+START_TEST(any_three_leave_nothing_waiting)
+{
+	unsigned said[FLOWS] = { 0 };
+	double now = 0;
+	char arm[128];
+
+	draws = (unsigned)_i + 1;
+	w->engine.buffer_bytes = 4096;
+	w->engine.buffer_total = roll(2) ? 6000 : 256 << 20;
+	for (int n = 0; n < 3; n++)
+		fake_arm(w, roll_lossless(arm, sizeof(arm)));
+	for (int step = 0; step < 150; step++) {
+		t->blocked = roll(3) == 0;
+		for (enum flow flow = 0; flow < FLOWS; flow++) {
+			sink_is_ready(flow);
+			say(t, flow, &said[flow], 3000);
+		}
+		now += 0.001 * roll(40);
+		fake_until(w, now);
+	}
+	t->blocked = false;
+	for (enum flow flow = 0; flow < FLOWS; flow++) {
+		sink_is_ready(flow);
+		fake_until(w, now += 3600);
+		ck_assert(fake_send(t, flow, NULL));
+	}
+	fake_until(w, now + 3600);
+	check_flow(FLOW_UPSTREAM, said[FLOW_UPSTREAM], true);
+	check_flow(FLOW_DOWNSTREAM, said[FLOW_DOWNSTREAM], true);
 }
 END_TEST
 
@@ -394,6 +440,7 @@ Suite *shapes_suite(void)
 	tcase_add_loop_test(c, corrupt_keeps_its_rate, 0, 3);
 	ADD(corrupt_0_leaves_all_alone_and_update_changes_it);
 	tcase_add_loop_test(c, any_three_keep_the_order_and_lose_nothing, 0, 60);
+	tcase_add_loop_test(c, any_three_leave_nothing_waiting, 0, 100);
 	tcase_add_loop_test(c, no_accepted_value_crashes_or_spins, 0, 12);
 	tcase_add_loop_test(c, keys_that_mean_nothing_are_refused, 0, 13);
 	suite_add_tcase(s, c);

@@ -129,6 +129,22 @@ START_TEST(common_limit_leaves_one_read_each)
 }
 END_TEST
 
+/* Ten thousand of them are not to hold many times the limit. */
+START_TEST(over_the_common_limit_reads_are_small)
+{
+	struct stream *s;
+
+	w->engine.buffer_total = 1;
+	fake_arm(w, "latency latency=1s direction=both");
+	s = t->target.streams[FLOW_UPSTREAM];
+	ck_assert_uint_eq(stream_room(s), w->engine.buffer_bytes);
+	SEND(DOWNSTREAM, "x");
+	ck_assert_uint_eq(stream_room(s), 16 << 10);
+	w->engine.buffer_bytes = 4096;
+	ck_assert_uint_eq(stream_room(s), 4096);
+}
+END_TEST
+
 START_TEST(sink_that_is_full_keeps_all)
 {
 	fake_arm(w, "latency latency=100ms");
@@ -402,6 +418,7 @@ Suite *stream_suite(void)
 	tcase_add_test(c, room_is_bounded);
 	tcase_add_test(c, keeping_single_bytes_is_counted);
 	tcase_add_test(c, common_limit_leaves_one_read_each);
+	tcase_add_test(c, over_the_common_limit_reads_are_small);
 	tcase_add_test(c, sink_that_is_full_keeps_all);
 	tcase_add_test(c, update_keeps_place_and_time);
 	tcase_add_test(c, update_changes_the_direction);
