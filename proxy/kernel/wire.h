@@ -58,8 +58,8 @@ void wire_probe(struct wire *w);
 void wire_limit(struct wire *w, enum grade best);
 
 /* Where bpf(2) can be had (CAP_BPF, beside WIRE_FILTER), all deaf connections share one program and
- * fall silent some five times as fast as when the kernel makes each its own; elsewhere nothing
- * happens. The second gives back what the first took; those that are deaf stay so. */
+ * fall silent in a third of the time that it takes when the kernel makes each its own; elsewhere
+ * nothing happens. The second gives back what the first took; those that are deaf stay so. */
 void wire_share(struct wire *w);
 void wire_unshare(struct wire *w);
 
