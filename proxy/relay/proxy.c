@@ -198,8 +198,7 @@ static void listen_again(struct proxy *p)
 	p->full = false;
 }
 
-/* Nobody accepts, and no more than door.room connections fit. */
-static enum grade fill_queue(struct proxy *p)
+enum grade proxy_fill(struct proxy *p)
 {
 	if (p->fd < 0)
 		return GRADE_EXACT;
@@ -248,7 +247,7 @@ static enum grade door_gate(struct door *d, enum gate gate)
 	if (gate != GATE_REFUSE && !(gate == GATE_FULL && p->full))
 		listen_again(p);
 	if (gate == GATE_FULL)
-		grade = fill_queue(p);
+		grade = proxy_fill(p);
 	proxy_watch(p);
 	return grade;
 }

@@ -51,6 +51,8 @@ void proxy_watch(struct proxy *p);
 
 /* Answers with ICMP, or no longer (reject.c; struct door_ops). */
 bool proxy_reject(struct door *d, bool on);
+/* From now on nobody accepts, and no more than door.room connections fit. */
+enum grade proxy_fill(struct proxy *p);
 
 extern const struct door_ops proxy_door_ops;
 

@@ -80,6 +80,10 @@ void proxy_resume(struct proxy *p)
 {
 	if (pauses(p))
 		socket_relisten(p->fd, (int)p->spec->backlog);
+	if (p->full) { /* what filled the queue went with it */
+		filling_drop(&p->filling);
+		proxy_fill(p);
+	}
 	proxy_watch(p);
 }
 

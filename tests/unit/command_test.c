@@ -240,6 +240,39 @@ START_TEST(a_failure_changes_nothing)
 }
 END_TEST
 
+/* How many connections wait in the accept queue, and how many may: tcp_get_info(). */
+static struct tcp_info queue_of(const char *proxy)
+{
+	struct tcp_info info;
+
+	ck_assert(socket_tcp_info(stage_find(proxy)->fd, &info));
+	return info;
+}
+
+/* Its port is lent to another address for a moment, which empties its queue. */
+START_TEST(a_failure_leaves_a_full_queue_full)
+{
+	int blocker;
+	unsigned taken = free_port(&blocker);
+	struct tcp_info before;
+	char text[512];
+
+	apply(A "[fault f]\ntype=accept_queue_full\nproxy=a\n");
+	before = queue_of("a");
+	ck_assert_uint_gt(before.tcpi_unacked, before.tcpi_sacked);
+	snprintf(text, sizeof(text),
+	    "[proxy a]\nlisten=0.0.0.0:%u\n" ECHO "[proxy c]\nlisten=127.0.0.1:%u\n" ECHO
+	    "[fault f]\ntype=accept_queue_full\nproxy=a\n",
+	    proxy_bound_port(stage_find("a")), taken);
+	ck_assert_ptr_nonnull(strstr(apply_fails(text), "proxy c"));
+	ck_assert_uint_eq(queue_of("a").tcpi_unacked, before.tcpi_unacked);
+	ck_assert_uint_eq(queue_of("a").tcpi_sacked, before.tcpi_sacked);
+	close(blocker);
+	conf_errors_free(&errors);
+	errors = (struct conf_errors){ 0 };
+}
+END_TEST
+
 START_TEST(every_address_that_fails_is_told)
 {
 	char text[512];
@@ -476,6 +509,7 @@ Suite *command_suite(void)
 	tcase_add_test(c, a_changed_upstream_is_for_new_sessions);
 	tcase_add_test(c, a_moved_proxy_listens_at_its_new_address);
 	tcase_add_test(c, a_failure_changes_nothing);
+	tcase_add_test(c, a_failure_leaves_a_full_queue_full);
 	tcase_add_test(c, every_address_that_fails_is_told);
 	tcase_add_test(c, an_impossible_fault_changes_nothing);
 	tcase_add_test(c, faults_come_change_and_go);
