@@ -51,7 +51,9 @@ const struct field native_events_query[] = {
 	    .initial = "10000",
 	    .min = 1,
 	    .max = FEED_MAX,
-	    .help = "at most so many, the oldest first; a live stream has no end" },
+	    .help =
+		"at most so many: after since the first, without it the last; a live stream has "
+		"no end" },
 	{ .key = "follow",
 	    .kind = FIELD_BOOL,
 	    .offset = offsetof(struct events_query, follow),
@@ -67,10 +69,18 @@ static uint64_t first_after(const struct feed *f, uint64_t since)
 	return since + 1 > f->first ? since + 1 : f->first;
 }
 
+/* Without a number to go on from it is the newest that somebody wants to see. */
+static uint64_t kept_from(const struct feed *f, const struct events_query *q)
+{
+	if (q->since != UINT64_MAX)
+		return first_after(f, q->since);
+	return f->next - f->first > q->limit ? f->next - q->limit : f->first;
+}
+
 static void reply_kept(struct call *c, const struct events_query *q)
 {
 	const struct feed *f = &c->native->feed;
-	uint64_t from = first_after(f, q->since), n = 0;
+	uint64_t from = kept_from(f, q), n = 0;
 	struct evbuffer *out = evbuffer_new();
 
 	for (uint64_t seq = from; out && seq < f->next && n < q->limit; seq++, n++) {
@@ -269,12 +279,10 @@ void native_events(struct call *c)
 		return;
 	if (q.since == UINT64_MAX && last && strspn(last, "0123456789") == strlen(last))
 		q.since = strtoull(last, &end, 10);
-	if (!q.follow && !wants_stream(c)) {
-		q.since = q.since == UINT64_MAX ? 0 : q.since;
+	if (!q.follow && !wants_stream(c))
 		reply_kept(c, &q);
-	} else {
+	else
 		follow(c, first_live(&c->native->feed, q.since));
-	}
 }
 
 /* --- life --- */

@@ -67,7 +67,8 @@ static const struct flag kill_flags[] = {
 static const struct flag events_flags[] = {
 	{ "follow", 'f', NULL, "those to come, until interrupted" },
 	{ "since", 0, "SEQ", "only those with a greater seq", .query = "since" },
-	{ "limit", 'n', "N", "at most so many, the oldest first", .query = "limit" },
+	{ "limit", 'n', "N", "at most so many: the last, or the first after --since",
+	    .query = "limit" },
 	{ NULL },
 };
 

@@ -61,8 +61,8 @@ def test_kept_events_are_those_of_the_file(v1, deadpeer):
     assert [e["seq"] for e in kept] == list(range(kept[0]["seq"], kept[-1]["seq"] + 1))
     assert v1.events(kept[1]["seq"]) == kept[2:]
     assert v1.events(kept[-1]["seq"]) == [] == v1.events(10**15)
-    first = deadpeer.api.get("/v1/events?limit=1").body
-    assert json.loads(first) == kept[0]
+    for query, event in (("since=0&limit=1", kept[0]), ("limit=1", kept[-1])):
+        assert json.loads(deadpeer.api.get(f"/v1/events?{query}").body) == event
     for bad in ("since=-1", "since=x", "limit=0", "limit=10001", "follow=maybe"):
         assert deadpeer.api.get(f"/v1/events?{bad}").status == 400, bad
 
