@@ -53,4 +53,5 @@ const struct fault_ops fault_connect_delay = {
 	.lasts = FAULT_NO_PARAM,
 	.tail = FAULT_NO_PARAM,
 	.arm = arm,
+	.retune = arm,
 };

@@ -127,6 +127,8 @@ void fault_enlist(struct fault *f)
 	struct door *d;
 	struct target *t;
 
+	if (f->ops->newcomers)
+		return;
 	TAILQ_FOREACH (d, &f->engine->doors, in_engine) {
 		if (!fault_spec_covers(f->spec, d->spec))
 			continue;
@@ -143,7 +145,7 @@ static void fault_strike_window(struct fault *f, int64_t now_ns)
 	uint64_t struck = 0;
 	struct run *r, *next;
 
-	if (fault_strikes(f) && !f->ops->newcomers)
+	if (fault_strikes(f))
 		fault_enlist(f);
 	TAILQ_FOREACH (r, &f->runs, in_fault) {
 		if (r->state != RUN_PENDING)

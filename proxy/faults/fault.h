@@ -82,6 +82,9 @@ struct fault_ops {
 	size_t stage_bytes; /* of stage.state */
 	/* What a stage asked for with stage_strike(). */
 	void (*strike)(struct run *r);
+	/* Its parameters are others while it is active: acts by them. NULL: it begins anew, or pump
+	 * sees them. */
+	void (*retune)(struct run *r);
 	/* Called every look_ns while active: what it wants may need to be said anew; NULL: no. */
 	void (*look)(struct run *r);
 	int64_t look_ns;

@@ -359,6 +359,17 @@ static void active_due(struct engine *e, struct timer *timer, int64_t now_ns)
 	active_wait(r, now_ns);
 }
 
+void run_retune(struct run *r, int64_t now_ns)
+{
+	if (!r->fault->ops->retune) {
+		stream_retune(r);
+		return;
+	}
+	timer_drop(r);
+	r->fault->ops->retune(r);
+	active_wait(r, now_ns);
+}
+
 void run_arm(struct run *r, int64_t now_ns)
 {
 	timer_drop(r);

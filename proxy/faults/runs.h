@@ -55,9 +55,10 @@ void run_watch(struct run *r, int64_t now_ns); /* a pending run waits for its tr
 void run_arm(struct run *r, int64_t now_ns);
 void run_settle(struct run *r);
 void run_tell(struct run *r, int64_t now_ns);
-void run_done(struct run *r, int64_t now_ns); /* frees it when there is nothing to undo */
-void run_strike(struct run *r);               /* what a stage asked for */
-void run_lift(struct run *r);                 /* disarm, withdraw its wishes, free */
+void run_done(struct run *r, int64_t now_ns);   /* frees it when there is nothing to undo */
+void run_retune(struct run *r, int64_t now_ns); /* its fault's parameters are others */
+void run_strike(struct run *r);                 /* what a stage asked for */
+void run_lift(struct run *r);                   /* disarm, withdraw its wishes, free */
 
 /* Its window begins: gates, then all its sessions. */
 void fault_begin(struct fault *f, int64_t now_ns);

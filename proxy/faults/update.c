@@ -1,10 +1,10 @@
 /*
  * Other parameters for a fault that goes on: those that shape bytes read them anew each time they
- * are called, so what waits keeps its place and its time. How long a fault lasts may change for all
+ * are called, so what waits keeps its place and its time, and who is not dialled yet keeps waiting.
+ * How long a fault lasts may change for all
  * of them: a power loss that shall last longer must not boot its host meanwhile.
  */
 #include "faults/runs.h"
-#include "faults/stream.h"
 
 /* What may change while it runs. */
 static bool is_live_key(const struct field *f)
@@ -14,7 +14,8 @@ static bool is_live_key(const struct field *f)
 
 static bool can_update(const struct fault *f, const struct fault_spec *s)
 {
-	if (!f->ops->pump || f->state > FAULT_ACTIVE || s->type != f->spec->type)
+	if ((!f->ops->pump && !f->ops->retune) || f->state > FAULT_ACTIVE ||
+	    s->type != f->spec->type)
 		return false;
 	for (const struct field *row = fault_fields; row->key; row++)
 		if (!is_live_key(row) && !field_equal(row, f->spec, s))
@@ -49,7 +50,7 @@ static void choose_again(struct fault *f, double old_toxicity, int64_t now_ns)
 		if (!fault_chooses(f, r->target))
 			run_lift(r);
 	}
-	if (fault_has_triggers(f->spec))
+	if (fault_has_triggers(f->spec) && !f->ops->newcomers)
 		enlist_triggered(f, old_toxicity);
 	if (f->state != FAULT_ACTIVE || fault_has_triggers(f->spec))
 		return;
@@ -73,7 +74,7 @@ static void tune_again(struct fault *f, int64_t now_ns)
 	for (r = TAILQ_FIRST(&f->runs); r; r = next) {
 		next = TAILQ_NEXT(r, in_fault);
 		if (r->state == RUN_ACTIVE)
-			stream_retune(r);
+			run_retune(r, now_ns);
 		else if (f->state == FAULT_ACTIVE)
 			run_watch(r, now_ns);
 	}

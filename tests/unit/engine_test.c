@@ -105,15 +105,6 @@ START_TEST(delay_and_duration_are_exact)
 }
 END_TEST
 
-static bool update(struct fault *f, const char *text)
-{
-	struct fault_spec *s = (struct fault_spec *)fake_spec(w, text);
-
-	free(s->name);
-	s->name = strdup(f->spec->name);
-	return engine_update(&w->engine, f, s, w->now_ns);
-}
-
 /* A host whose outage shall be longer does not boot meanwhile. */
 START_TEST(another_duration_strikes_nobody)
 {
@@ -123,14 +114,14 @@ START_TEST(another_duration_strikes_nobody)
 	f = fake_arm(w, "power_loss duration=30s");
 	fake_calls(w);
 	fake_until(w, 10);
-	ck_assert(update(f, "power_loss duration=1m"));
+	ck_assert(fake_update(w, f, "power_loss duration=1m"));
 	ck_assert_int_eq(engine_deadline(&w->engine), w->engine.observe_due_ns);
 	fake_until(w, 59);
 	check_calls("");
-	ck_assert(update(f, "power_loss"));
+	ck_assert(fake_update(w, f, "power_loss"));
 	fake_until(w, 100);
 	check_calls("");
-	ck_assert(update(f, "power_loss duration=20s"));
+	ck_assert(fake_update(w, f, "power_loss duration=20s"));
 	fake_until(w, 101);
 	check_calls("1.client end=vanish; 1.server end=abort; 1.client silence=none; a gate=open");
 	ck_assert_int_eq(fake_event_count(w, EVENT_FAULT_UPDATED), 3);
@@ -142,7 +133,7 @@ START_TEST(another_duration_while_it_waits)
 {
 	struct fault *f = fake_arm(w, "hang delay=5s duration=30s");
 
-	ck_assert(update(f, "hang delay=5s duration=1s"));
+	ck_assert(fake_update(w, f, "hang delay=5s duration=1s"));
 	fake_until(w, 5.5);
 	check_calls("a gate=hold");
 	fake_until(w, 7);
@@ -155,18 +146,18 @@ START_TEST(more_than_the_duration_arms_anew)
 {
 	struct fault *f = fake_arm(w, "hang duration=30s"), *g, *over;
 
-	ck_assert(!update(f, "hang duration=1m side=client"));
-	ck_assert(!update(f, "hang duration=1m delay=1s"));
-	ck_assert(!update(f, "hang duration=1m toxicity=50%"));
-	ck_assert(!update(f, "syn_drop duration=1m"));
+	ck_assert(!fake_update(w, f, "hang duration=1m side=client"));
+	ck_assert(!fake_update(w, f, "hang duration=1m delay=1s"));
+	ck_assert(!fake_update(w, f, "hang duration=1m toxicity=50%"));
+	ck_assert(!fake_update(w, f, "syn_drop duration=1m"));
 	g = fake_arm(w, "hang duration=30s after_bytes=5");
-	ck_assert(!update(g, "hang duration=1m after_bytes=5"));
+	ck_assert(!fake_update(w, g, "hang duration=1m after_bytes=5"));
 	over = fake_arm(w, "reset duration=1s");
-	ck_assert(!update(over, "reset"));
+	ck_assert(!fake_update(w, over, "reset"));
 	fake_until(w, 2);
-	ck_assert(!update(over, "reset duration=5s"));
+	ck_assert(!fake_update(w, over, "reset duration=5s"));
 	f = fake_arm(w, "flap duration=1m");
-	ck_assert(!update(f, "flap duration=2m"));
+	ck_assert(!fake_update(w, f, "flap duration=2m"));
 }
 END_TEST
 

@@ -460,6 +460,15 @@ struct fault *fake_arm(struct fake_world *w, const char *text)
 	return engine_arm(&w->engine, fake_spec(w, text), w->now_ns);
 }
 
+bool fake_update(struct fake_world *w, struct fault *f, const char *text)
+{
+	struct fault_spec *s = (struct fault_spec *)fake_spec(w, text);
+
+	free(s->name);
+	s->name = strdup(f->spec->name);
+	return engine_update(&w->engine, f, s, w->now_ns);
+}
+
 void fake_lift(struct fake_world *w, struct fault *f)
 {
 	engine_lift(&w->engine, f, "removed", w->now_ns);

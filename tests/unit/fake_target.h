@@ -80,6 +80,7 @@ void fake_close(struct fake_target *t);
  * wrong. */
 struct fault *fake_arm(struct fake_world *w, const char *text);
 const struct fault_spec *fake_spec(struct fake_world *w, const char *text);
+bool fake_update(struct fake_world *w, struct fault *f, const char *text);
 void fake_lift(struct fake_world *w, struct fault *f);
 
 /* Carries bytes, stopping at the mark as a flow does. */

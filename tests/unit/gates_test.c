@@ -268,6 +268,28 @@ START_TEST(the_dial_waits_for_its_time)
 }
 END_TEST
 
+START_TEST(another_time_holds_for_those_who_wait)
+{
+	struct fault *f = fake_arm(w, "connect_delay hold=1h");
+
+	fake_dialing(door(0), "10.0.0.1");
+	fake_until(w, 1);
+	fake_dialing(door(0), "10.0.0.1");
+	check_calls("1 dial=no; 2 dial=no");
+	ck_assert(fake_update(w, f, "connect_delay hold=0"));
+	fake_until(w, 7200);
+	check_calls("1 dial=no; 2 dial=no");
+	ck_assert(fake_update(w, f, "connect_delay hold=7200s"));
+	fake_until(w, 7200.5);
+	check_calls("1 dial=no; 2 dial=no; 1 dial=yes");
+	fake_until(w, 7201);
+	check_calls("2 dial=yes");
+	ck_assert(fake_update(w, f, "connect_delay hold=1s toxicity=50%"));
+	fake_until(w, 8000);
+	check_calls(""); /* who is open is not dialled again */
+}
+END_TEST
+
 START_TEST(without_a_time_it_waits_for_the_end)
 {
 	struct fault *f = fake_arm(w, "connect_delay");
@@ -366,6 +388,7 @@ Suite *gates_suite(void)
 	c = tcase_create("connect_delay");
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, the_dial_waits_for_its_time);
+	tcase_add_test(c, another_time_holds_for_those_who_wait);
 	tcase_add_test(c, without_a_time_it_waits_for_the_end);
 	tcase_add_test(c, the_end_of_the_fault_is_the_end_of_the_wait);
 	tcase_add_test(c, the_latest_time_wins);

@@ -36,11 +36,7 @@ void shape_again(void)
 
 bool shape_update(struct fault *f, const char *text)
 {
-	struct fault_spec *s = (struct fault_spec *)fake_spec(w, text);
-
-	free(s->name);
-	s->name = strdup(f->spec->name);
-	return engine_update(&w->engine, f, s, w->now_ns);
+	return fake_update(w, f, text);
 }
 
 const char *shape_xs(size_t n)
