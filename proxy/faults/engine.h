@@ -98,8 +98,8 @@ const char *engine_refuses(const struct engine *e, const struct fault_spec *s, c
 struct fault *engine_arm(struct engine *e, const struct fault_spec *s, int64_t now_ns);
 
 /* It goes on with other parameters (and toxicity) where the new spec differs in nothing else and
- * its type takes them as it runs: those that shape bytes. Nothing that waits is lost, its place in
- * the chain is kept. False: nothing changed; lift it and arm the new one. */
+ * its type takes them as it runs: those that shape bytes or dials. Nothing that waits is lost, its
+ * place in the chain is kept. False: nothing changed; lift it and arm the new one. */
 bool engine_update(struct engine *e, struct fault *f, const struct fault_spec *s, int64_t now_ns);
 
 /* Lifts it and frees it. */
