@@ -267,6 +267,11 @@ START_TEST(what_is_wrong_is_not_missing)
 	ck_assert_ptr_nonnull(strstr(said, "--listen: expected an address"));
 	ck_assert_ptr_nonnull(strstr(said, "--upstream: expected an address"));
 	ck_assert_msg(!strstr(said, "is missing"), "%s", said);
+}
+END_TEST
+
+START_TEST(what_is_missing_beside_it_is)
+{
 	ck_assert_int_eq(parse("--listen|7005"), SERVE_WRONG);
 	ck_assert_msg(strstr(said, "--upstream ADDR is missing") != NULL, "%s", said);
 }
@@ -312,6 +317,7 @@ Suite *serve_options_suite(void)
 	tcase_add_loop_test(c, mistakes_are_named, 0, (int)(sizeof(wrong) / sizeof(*wrong)));
 	tcase_add_test(c, all_mistakes_are_told_in_one_run);
 	tcase_add_test(c, what_is_wrong_is_not_missing);
+	tcase_add_test(c, what_is_missing_beside_it_is);
 	tcase_add_test(c, names_of_faults_must_differ);
 	tcase_add_test(c, made_up_names_do_not_clash);
 	suite_add_tcase(s, c);
