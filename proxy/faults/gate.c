@@ -168,6 +168,18 @@ void fault_gates(struct fault *f)
 			door_gate(f->engine, d);
 }
 
+/* Those that cover it do no better than they can there, and it does what they want. */
+static void door_meets_faults(struct engine *e, struct door *d)
+{
+	struct fault *f;
+
+	TAILQ_FOREACH (f, &e->faults, in_engine)
+		if (fault_spec_covers(f->spec, d->spec))
+			fault_lower(f, door_promise(e, &f->act, d));
+	door_rejects(e, d);
+	door_gate(e, d);
+}
+
 void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 {
 	struct fault *f;
@@ -177,11 +189,7 @@ void engine_door_add(struct engine *e, struct door *d, int64_t now_ns)
 	TAILQ_INSERT_TAIL(&e->doors, d, in_engine);
 	d->engine = e;
 	d->gate_grade = GRADE_EXACT;
-	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (fault_spec_covers(f->spec, d->spec))
-			fault_lower(f, door_promise(e, &f->act, d));
-	door_rejects(e, d);
-	door_gate(e, d);
+	door_meets_faults(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (fault_ranges(f, d))
 			door_range(e, f, d, true);
@@ -191,11 +199,7 @@ void engine_door_changed(struct engine *e, struct door *d)
 {
 	struct fault *f;
 
-	TAILQ_FOREACH (f, &e->faults, in_engine)
-		if (fault_spec_covers(f->spec, d->spec))
-			fault_lower(f, door_promise(e, &f->act, d));
-	door_rejects(e, d);
-	door_gate(e, d);
+	door_meets_faults(e, d);
 	TAILQ_FOREACH (f, &e->faults, in_engine)
 		if (f->ranged)
 			door_range(e, f, d, fault_ranges(f, d));

@@ -185,20 +185,27 @@ static int count(const char *text, const char *word)
 	return n;
 }
 
+/* A FIFO and its reader. */
+static int fifo_open(const char *path, struct sink **sink)
+{
+	int reader;
+
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_ge(reader = open(path, O_RDONLY | O_NONBLOCK), 0);
+	*sink = must_open(path);
+	return reader;
+}
+
 /* A pipe whose reader goes away and comes back: told on the log when it begins, everywhere when it
  * ends, once each. */
 START_TEST(lost_events_are_told_once_an_episode)
 {
 	const char *fifo = scratch_path("fifo"), *path = scratch_path("log");
-	struct log l = { .level = LOG_WARN };
+	struct log l = { .level = LOG_WARN, .sink = must_open(path) };
 	struct timeline t = { .log = &l };
 	char got[4096] = "";
-	int reader;
+	int reader = fifo_open(fifo, &t.events);
 
-	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
-	ck_assert_int_ge(reader = open(fifo, O_RDONLY | O_NONBLOCK), 0);
-	l.sink = must_open(path);
-	t.events = must_open(fifo);
 	for (int episode = 1; episode <= 2; episode++) {
 		close(reader);
 		for (int i = 0; i < 3; i++)
@@ -262,11 +269,8 @@ START_TEST(gathered_events_that_are_lost_are_told)
 	struct log l = { .level = LOG_WARN, .sink = must_open(path) };
 	struct timeline t = { .log = &l };
 	char got[4096] = "";
-	int reader;
+	int reader = fifo_open(fifo, &t.events);
 
-	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
-	ck_assert_int_ge(reader = open(fifo, O_RDONLY | O_NONBLOCK), 0);
-	t.events = must_open(fifo);
 	timeline_gather(&t, no_call, NULL);
 	close(reader);
 	timeline_record(&t, EVENT_READY, NULL);
